@@ -1,0 +1,53 @@
+"""What one listener did, counted cheaply on the loop and read by metrics and status."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import msgspec
+
+WINDOW_SECONDS = 60
+
+
+class Statistics:
+    """Totals of one listener, and its rates over the last minute."""
+
+    __slots__ = ("_marks", "errors", "handled", "last_error")
+
+    def __init__(self) -> None:
+        self.handled = 0
+        self.errors = 0
+        self.last_error: str | None = None
+        self._marks: deque[tuple[float, int, int]] = deque()
+
+    def count(self, handled: int, errors: int) -> None:
+        self.handled += handled
+        self.errors += errors
+
+    def mark(self, now: float) -> None:
+        """Note the totals; called about once a second."""
+        self._marks.append((now, self.handled, self.errors))
+        while self._marks[0][0] < now - WINDOW_SECONDS:
+            self._marks.popleft()
+
+    def rates(self) -> tuple[float, float]:
+        """Events and errors per second over the marks of the last minute."""
+        if len(self._marks) < 2:  # noqa: PLR2004 - a rate needs two points
+            return 0.0, 0.0
+        start, handled, errors = self._marks[0]
+        end, handled_then, errors_then = self._marks[-1]
+        span = max(end - start, 1e-9)
+        return (handled_then - handled) / span, (errors_then - errors) / span
+
+
+class Observed(msgspec.Struct, frozen=True):
+    """A slice of finished calls of one listener: how long each took, and its event's age."""
+
+    listener: str
+    durations: list[float]
+    ages: list[float]
+    errors: int
+
+
+Observer = Callable[[Observed], None]

@@ -1,0 +1,195 @@
+"""Which (source, id) are stored already, exact within a window, at a few bytes an event.
+
+Young events are remembered in dictionaries, one for each run of the index that is yet to be
+built. When the indexer has built a run, its ids move into a Bloom filter (one a generation of
+2^20 events): a filter's "no" is final, its "maybe" (one in a thousand) is looked up in the
+index and compared with the stored event. Filters are saved now and then, so that a restart
+reads back little of the log.
+"""
+
+from __future__ import annotations
+
+import logging
+import operator
+from collections import deque
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import apsw
+from rbloom import Bloom
+
+from event_system.events.event import Row
+
+RUNS_PER_GENERATION = 64
+RUNS_PER_SAVE = 8
+_FALSE_POSITIVES = 0.001
+_log = logging.getLogger(__name__)
+
+_CANDIDATES = """
+SELECT k.offset FROM idx.runs r CROSS JOIN idx.keys k ON k.run = r.run AND k.key = :id_key
+WHERE r.last_offset >= :first AND r.first_offset <= :last ORDER BY k.offset DESC
+"""
+_STORED = "SELECT id, source, received_us FROM events WHERE offset = ?"
+_KEYS = "SELECT offset, id_key, source_key FROM events WHERE offset BETWEEN ? AND ?"
+
+
+class Dedupe:
+    """Used by one thread (the writer's); `seal` alone may be called from any."""
+
+    def __init__(
+        self,
+        log: apsw.Connection,
+        reader: apsw.Connection,
+        directory: Path,
+        *,
+        run_events: int,
+        window_us: int,
+    ) -> None:
+        self.window_us = window_us
+        self._log = log
+        self._reader = reader
+        self._directory = directory
+        self._run_events = run_events
+        self._blocks: dict[int, dict[int, int]] = {}
+        self._filters: dict[int, Bloom] = {}
+        self._sealed: deque[int] = deque()
+
+    # Finding
+
+    def find(self, row: Row, pending: Sequence[Row], next_offset: int) -> int | None:
+        """Offset of the stored event with this row's source and id, received in the window.
+
+        `pending` are rows of the transaction under way; the last one has `next_offset - 1`.
+        """
+        key = row[0] ^ row[3]
+        for block in self._blocks.values():
+            offset = block.get(key)
+            if offset is not None:
+                first_pending = next_offset - len(pending)
+                if offset >= first_pending:
+                    twin = pending[offset - first_pending]
+                    return offset if twin[7] == row[7] and twin[6] == row[6] else None
+                return offset if self._same(offset, row) else None
+        for generation, filter_ in self._filters.items():
+            if key in filter_ and (found := self._look_up(generation, row)):
+                return found
+        return None
+
+    def _same(self, offset: int, row: Row) -> bool:
+        stored = self._log.execute(_STORED, (offset,)).fetchone()
+        if stored is None:
+            return False
+        id_, source, received_us = stored
+        return id_ == row[7] and source == row[6] and received_us > row[10] - self.window_us
+
+    def _look_up(self, generation: int, row: Row) -> int | None:
+        events = self._run_events * RUNS_PER_GENERATION
+        span = {"first": generation * events + 1, "last": (generation + 1) * events}
+        found = self._reader.execute(_CANDIDATES, {"id_key": row[0], **span}).fetchall()
+        return next((offset for (offset,) in found if self._same(offset, row)), None)
+
+    # Remembering
+
+    def add(self, row: Row, offset: int) -> None:
+        self._block(offset)[row[0] ^ row[3]] = offset
+
+    def forget(self, rows: Iterable[Row], first: int) -> None:
+        """Take back what `add` was told of a transaction that failed."""
+        for offset, row in enumerate(rows, first):
+            self._block(offset).pop(row[0] ^ row[3], None)
+
+    def _block(self, offset: int) -> dict[int, int]:
+        number = (offset - 1) // self._run_events
+        block = self._blocks.get(number)
+        if block is None:
+            block = self._blocks[number] = {}
+        return block
+
+    # Sealing
+
+    def seal(self, first: int, last: int) -> None:
+        """The index now holds this range of offsets (whole runs). Cheap; any thread."""
+        self._sealed.extend(range((first - 1) // self._run_events, last // self._run_events))
+
+    def settle(self, now_us: int) -> None:
+        """Move sealed blocks into their filters; called between transactions."""
+        while self._sealed:
+            number = self._sealed.popleft()
+            self._absorb(number, self._blocks.pop(number, {}))
+            self._expire(now_us)
+
+    def _absorb(self, number: int, block: dict[int, int]) -> None:
+        generation, run = divmod(number, RUNS_PER_GENERATION)
+        filter_ = self._filters.get(generation)
+        if filter_ is None:
+            filter_ = self._filters[generation] = self._new_filter()
+        filter_.update(block)
+        if (run + 1) % RUNS_PER_SAVE == 0:
+            self._save(generation, run + 1, filter_)
+
+    def _new_filter(self) -> Bloom:
+        events = self._run_events * RUNS_PER_GENERATION
+        return Bloom(events, _FALSE_POSITIVES, operator.index)
+
+    def _expire(self, now_us: int) -> None:
+        """Drop the filters of generations that ended before the window."""
+        current = max(self._filters)
+        for generation in [g for g in self._filters if g < current]:
+            last = (generation + 1) * self._run_events * RUNS_PER_GENERATION
+            stored = self._log.execute(_STORED, (last,)).fetchone()
+            if stored is None or stored[2] < now_us - self.window_us:
+                del self._filters[generation]
+                for path in self._saved(generation):
+                    path.unlink(missing_ok=True)
+
+    # Files
+
+    def _saved(self, generation: int) -> list[Path]:
+        return sorted(self._directory.glob(f"ids-{generation:06d}-*.bloom"))
+
+    def _save(self, generation: int, runs: int, filter_: Bloom) -> None:
+        older = self._saved(generation)
+        path = self._directory / f"ids-{generation:06d}-{runs:02d}.bloom"
+        scratch = path.with_suffix(".new")
+        try:
+            filter_.save(str(scratch))
+            scratch.replace(path)
+        except OSError as error:
+            _log.warning("an id filter could not be saved; a restart will read more: %s", error)
+            return
+        for file in older:
+            if file != path:
+                file.unlink(missing_ok=True)
+
+    def load(self, head: int, indexed_through: int, since_us: int) -> None:
+        """Remember what the log holds: filters from their files, the rest read back."""
+        events = self._run_events * RUNS_PER_GENERATION
+        for generation in range((max(indexed_through, 1) - 1) // events + 1):
+            last = min((generation + 1) * events, indexed_through)
+            stored = self._log.execute(_STORED, (last,)).fetchone()
+            if stored is not None and stored[2] >= since_us:
+                self._load_generation(generation, last)
+        for offset, ids, source in self._log.execute(_KEYS, (indexed_through + 1, head)):
+            self._block(offset)[ids ^ source] = offset
+
+    def _load_generation(self, generation: int, last: int) -> None:
+        filter_, runs = self._read(generation)
+        self._filters[generation] = filter_
+        first = (generation * RUNS_PER_GENERATION + runs) * self._run_events + 1
+        if first <= last:
+            rows = self._log.execute(_KEYS, (first, last))
+            filter_.update(ids ^ source for _, ids, source in rows)
+
+    def _read(self, generation: int) -> tuple[Bloom, int]:
+        for path in reversed(self._saved(generation)):
+            runs = int(path.stem.rpartition("-")[2])
+            try:
+                filter_ = Bloom.load(str(path), operator.index)
+            except (OSError, ValueError) as error:
+                _log.warning("the id filter %s is unreadable and is made again: %s", path, error)
+                continue
+            if filter_.size_in_bits == self._new_filter().size_in_bits:
+                return filter_, runs
+        return self._new_filter(), 0
+
+

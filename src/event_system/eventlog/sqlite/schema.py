@@ -1,0 +1,98 @@
+"""The tables of the embedded log, and the connections to them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import apsw
+
+EVENTS_FILE = "events.db"
+INDEX_FILE = "index.db"
+
+COLUMNS = (
+    "id_key",
+    "subject_key",
+    "type_key",
+    "source_key",
+    "lane",
+    "type",
+    "source",
+    "id",
+    "subject",
+    "time_us",
+    "received_us",
+    "media_type",
+    "traceparent",
+    "extensions",
+    "data",
+)
+EVENT_FIELDS = ", ".join(("offset", *COLUMNS[4:]))
+"""What to select for `Event(*row)`."""
+
+EVENTS_DDL = """
+CREATE TABLE IF NOT EXISTS events (
+    offset INTEGER PRIMARY KEY,
+    id_key INTEGER NOT NULL,
+    subject_key INTEGER,
+    type_key INTEGER NOT NULL,
+    source_key INTEGER NOT NULL,
+    lane INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    source TEXT NOT NULL,
+    id TEXT NOT NULL,
+    subject TEXT,
+    time_us INTEGER NOT NULL,
+    received_us INTEGER NOT NULL,
+    media_type TEXT,
+    traceparent TEXT,
+    extensions BLOB,
+    data BLOB
+);
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+"""
+
+INDEX_DDL = """
+CREATE TABLE IF NOT EXISTS runs (
+    run INTEGER PRIMARY KEY,
+    first_offset INTEGER NOT NULL,
+    last_offset INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS keys (
+    run INTEGER NOT NULL,
+    key INTEGER NOT NULL,
+    offset INTEGER NOT NULL,
+    PRIMARY KEY (run, key, offset)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS types (type TEXT PRIMARY KEY, type_key INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS filters (generation INTEGER PRIMARY KEY, data BLOB NOT NULL);
+"""
+
+
+def connect_events(directory: Path) -> apsw.Connection:
+    """The writer's connection: durable at every commit."""
+    connection = apsw.Connection(str(directory / EVENTS_FILE))
+    connection.set_busy_timeout(5000)
+    connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+    connection.execute("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384;")
+    connection.execute(EVENTS_DDL)
+    return connection
+
+
+def connect_index(directory: Path) -> apsw.Connection:
+    """The indexer's connection; what a power cut takes from it is derived again."""
+    connection = apsw.Connection(str(directory / INDEX_FILE))
+    connection.set_busy_timeout(5000)
+    connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
+    connection.execute("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384;")
+    connection.execute(INDEX_DDL)
+    return connection
+
+
+def connect_reader(directory: Path) -> apsw.Connection:
+    """A read-only connection to the log, with the index attached as `idx`."""
+    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+    connection = apsw.Connection(f"file:{directory / EVENTS_FILE}", flags=flags)
+    connection.set_busy_timeout(5000)
+    connection.execute("PRAGMA cache_size = -8192")
+    connection.execute("ATTACH ? AS idx", (f"file:{directory / INDEX_FILE}?mode=ro",))
+    return connection

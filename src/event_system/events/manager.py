@@ -1,0 +1,190 @@
+"""The one door through which events come in."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from event_system.events.codec import CloudEventDraft, Draft
+from event_system.events.event import Event, Row, event_of
+from event_system.events.ports import Appended, EventLog, ListenerResult, Receipt
+from event_system.events.registry import Registered, Registry
+from event_system.kernel.clock import Clock, to_us
+from event_system.kernel.errors import EventTooLargeError, InvalidEventError, StoppingError
+from event_system.kernel.ids import IdFactory
+from event_system.kernel.lanes import id_key, lane_of, source_key, subject_key, type_key
+from event_system.kernel.patterns import is_event_type
+
+MAX_CACHED_NAMES = 10_000
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one event or batch may be; sizes in bytes."""
+
+    max_event_size: int = 1_048_576
+    max_batch_events: int = 10_000
+
+
+class SyncDispatcher(Protocol):
+    """Runs sync listeners."""
+
+    async def run(self, event: Event, listeners: Sequence[Registered]) -> list[ListenerResult]:
+        """The outcome of each in order; never raises for a listener's fault."""
+
+
+class EventManager:
+    """Checks drafts, stores them, runs sync listeners.
+
+    `admit` is pure: a draft becomes a row of the log or an error. Everything runs on the
+    event loop's thread.
+    """
+
+    def __init__(
+        self,
+        log: EventLog,
+        sync: SyncDispatcher,
+        *,
+        registry: Registry,
+        clock: Clock,
+        ids: IdFactory,
+        lanes: int,
+        last_received_us: int,
+    ) -> None:
+        self.registry = registry
+        self.limits = Limits()
+        self.accepting = True
+        self._log = log
+        self._sync = sync
+        self._now_us = clock.now_us
+        self._next_id = ids.next
+        self._lanes = lanes
+        self._last_us = last_received_us
+        self._type_keys: dict[str, int] = {}
+        self._source_keys: dict[str, int] = {}
+
+    def admit(self, draft: Draft, source: str, traceparent: str | None = None) -> Row:
+        """The row of a draft. `source` is the sender's, where the draft names none.
+
+        Raises `InvalidEventError` (with the member in `where`) and `StoppingError`.
+        """
+        if not self.accepting:
+            raise StoppingError
+        now = self._now_us()
+        if now < self._last_us:  # offsets and times of receipt grow together
+            now = self._last_us
+        self._last_us = now
+        type_ = draft.type
+        types = self._type_keys.get(type_) or self._check_type(type_)
+        source = draft.source or source
+        sources = self._source_keys.get(source) or self._check_source(source)
+        id_ = draft.id
+        if id_ is None:
+            id_ = self._next_id(now)
+        elif not id_.isprintable():
+            _refuse_control(id_, "$.id")
+        ids = id_key(id_)
+        subject = draft.subject
+        if subject is None:
+            subjects, lane = None, lane_of(ids, self._lanes)
+        else:
+            if not subject.isprintable():
+                _refuse_control(subject, "$.subject")
+            subjects = subject_key(subject)
+            lane = lane_of(subjects, self._lanes)
+        media_type, extensions = _content_attributes(draft)
+        data = draft.body
+        if data is not None and len(data) > self.limits.max_event_size:
+            raise self._too_large(len(data))
+        if traceparent is not None and not _TRACEPARENT.fullmatch(traceparent):
+            traceparent = None
+        time_us = now if draft.time is None else to_us(draft.time)
+        return (
+            *(ids, subjects, types, sources, lane, type_, source, id_, subject),
+            *(time_us, now, media_type, traceparent, extensions, data),
+        )
+
+    def _check_type(self, type_: str) -> int:
+        if not is_event_type(type_):
+            raise InvalidEventError(
+                "`type` is dotted segments of letters, digits, `_` and `-`, 255 at most",
+                where="$.type",
+            )
+        return _remember(self._type_keys, type_, type_key(type_))
+
+    def _check_source(self, source: str) -> int:
+        if not source.isprintable():
+            _refuse_control(source, "$.source")
+        return _remember(self._source_keys, source, source_key(source))
+
+    def _too_large(self, size: int) -> EventTooLargeError:
+        return EventTooLargeError(
+            f"data has {size} bytes, over {self.limits.max_event_size}", where="$.data"
+        )
+
+    def store(self, rows: Sequence[Row], append: Callable[[Appended], None]) -> None:
+        """Store admitted rows; `append` is called with their offsets once they are durable."""
+        self._log.submit(rows, append)
+
+    def sync_listeners(self, type_: str) -> tuple[Registered, ...]:
+        return self.registry.route(type_).sync
+
+    async def run_sync(self, row: Row, offset: int) -> tuple[ListenerResult, ...]:
+        """Run the sync listeners of a stored row; empty where it has none."""
+        listeners = self.sync_listeners(row[5])
+        if not listeners:
+            return ()
+        return tuple(await self._sync.run(event_of(offset, row), listeners))
+
+    async def trigger(self, draft: Draft, source: str, traceparent: str | None = None) -> Receipt:
+        """Store one event, run its sync listeners, and tell where it is."""
+        return (await self.trigger_rows([self.admit(draft, source, traceparent)]))[0]
+
+    async def trigger_rows(self, rows: Sequence[Row]) -> list[Receipt]:
+        """Store admitted rows in one transaction and run their sync listeners in order."""
+        if not rows:
+            return []
+        stored: asyncio.Future[Sequence[int]] = asyncio.get_running_loop().create_future()
+        self.store(rows, lambda appended: _settle(stored, appended))
+        offsets = await stored
+        return [await self._receipt(row, at) for row, at in zip(rows, offsets, strict=True)]
+
+    async def _receipt(self, row: Row, offset: int) -> Receipt:
+        if offset < 0:
+            return Receipt(row[7], -offset, duplicate=True)
+        return Receipt(row[7], offset, results=await self.run_sync(row, offset))
+
+
+def _settle(future: asyncio.Future[Sequence[int]], appended: Appended) -> None:
+    if future.done():  # the caller was cancelled; the event is stored all the same
+        return
+    if isinstance(appended, Exception):
+        future.set_exception(appended)
+    else:
+        future.set_result(appended)
+
+
+def _content_attributes(draft: Draft) -> tuple[str | None, bytes | None]:
+    if not isinstance(draft, CloudEventDraft):
+        return None, None
+    extensions = msgspec.json.encode(draft.extensions) if draft.extensions else None
+    return draft.media_type, extensions
+
+
+def _refuse_control(text: str, where: str) -> None:
+    if _CONTROL.search(text):
+        raise InvalidEventError("control characters are not allowed", where=where)
+
+
+def _remember(cache: dict[str, int], name: str, key: int) -> int:
+    if len(cache) >= MAX_CACHED_NAMES:
+        cache.clear()
+    cache[name] = key
+    return key

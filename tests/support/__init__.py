@@ -1,0 +1,1 @@
+"""What tests share: real fakes of ports, and ways to start a node."""
