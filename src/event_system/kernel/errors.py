@@ -265,3 +265,11 @@ class ServerUnreachableError(EventSystemError):
     title = "No node answers"
     status = 503
     remedy = "Start one with `event-system serve`, or give its address with --url."
+
+
+class AddressInUseError(EventSystemError):
+    """The node cannot listen where it should."""
+
+    code = "server.address"
+    title = "The address cannot be had"
+    remedy = "Stop what uses the port, or give another `server.port` or `metrics.port`."

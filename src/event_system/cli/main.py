@@ -1,0 +1,86 @@
+"""The command line's root: finds the command, loads its module, tells errors plainly."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Final
+
+import click
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from event_system.kernel.errors import EventSystemError
+from event_system.version import version_text
+
+COMMANDS: Final = {
+    "serve": "event_system.cli.serve",
+    "demo": "event_system.cli.demo",
+    "trigger": "event_system.cli.trigger",
+    "events": "event_system.cli.events",
+    "listeners": "event_system.cli.listeners",
+    "config": "event_system.cli.config",
+    "keys": "event_system.cli.keys",
+}
+DEFAULT = "serve"
+
+
+class LazyGroup(TyperGroup):
+    """Commands whose modules load when they are used; `serve` where none is named."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        module = COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        command = get_command(import_module(module).app)
+        command.name = cmd_name
+        return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0].startswith("-") and args[0] not in ("--version", "--help", "-h")):
+            args = [DEFAULT, *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="An event platform for online games and communities that carries its own operations.",
+)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(version_text())
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(
+        False, "--version", is_eager=True, callback=_show_version, help="Show the version."
+    ),
+) -> None:
+    """Without a command, `serve` runs."""
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 well, 1 failed, 2 used wrongly."""
+    try:
+        app()
+    except EventSystemError as error:
+        _tell(error)
+        sys.exit(1)
+
+
+def _tell(error: EventSystemError) -> None:
+    print(f"event-system: {error.title} [{error.code}]", file=sys.stderr)
+    print(error.detail, file=sys.stderr)
+    print(f"-> {error.remedy}", file=sys.stderr)
+

@@ -1,0 +1,102 @@
+"""The HTTP application: everything but the hot routes' fast way.
+
+`create_app` returns at once. The web framework is loaded by `Application.warm` (in a thread,
+so that the node takes events meanwhile) or by the first request, whichever comes first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias, cast
+
+from event_system.events.manager import EventManager
+from event_system.events.ports import Deliveries, EventLog, History
+from event_system.http.health import Health
+from event_system.http.ingest import Answer, Headers, Route
+from event_system.http.tail import LiveTail
+from event_system.kernel.clock import Clock
+
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+AsgiApp: TypeAlias = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+
+
+class Intake(Protocol):
+    """Answers the routes that take events in; the same for every way a request comes."""
+
+    async def answer(self, route: Route, query: bytes, headers: Headers, body: bytes) -> Answer:
+        """The whole answer, key check included. Header names are in lower case."""
+
+    def body_limit(self, route: Route) -> int:
+        """Bytes that a request of this route may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the application needs of the node.
+
+    `identify` gives the sender's name by the request's headers (lower case), and raises
+    `UnauthorizedError` where keys are configured and none matches. `new_trace_id` makes 32 hex
+    digits for a request that failed unexpectedly and brought no trace.
+    """
+
+    intake: Intake
+    manager: EventManager
+    history: History
+    log: EventLog
+    deliveries: Deliveries
+    tail: LiveTail
+    health: Callable[[], Health]
+    identify: Callable[[Mapping[bytes, bytes]], str]
+    clock: Clock
+    new_trace_id: Callable[[], str]
+    version: str
+
+
+class Application:
+    """The ASGI application, built when it is first needed."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._app: AsgiApp | None = None
+        self._building: asyncio.Task[AsgiApp] | None = None
+
+    async def warm(self) -> None:
+        """Load and build the application in a thread; harmless to call again."""
+        if self._app is None:
+            if self._building is None:
+                work = asyncio.to_thread(_build, self._services)
+                self._building = asyncio.get_running_loop().create_task(work)
+            self._app = await asyncio.shield(self._building)
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+            return
+        if self._app is None:
+            await self.warm()
+        assert self._app is not None  # `warm` raises where it cannot build
+        await self._app(scope, receive, send)
+
+
+def create_app(services: Services) -> Application:
+    """The application over a node's services."""
+    return Application(services)
+
+
+def _build(services: Services) -> AsgiApp:
+    from event_system.http.routing import build  # loads the web framework: half a second
+
+    return cast("AsgiApp", build(services))
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    """The lifespan protocol: nothing to set up here, the node does that."""
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,98 @@
+"""Whatever goes wrong in the application becomes one problem answer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from event_system.http.problems import MEDIA_TYPE, problem_body, problem_headers, trace_id_of
+from event_system.kernel.errors import (
+    BodyTooLargeError,
+    EventSystemError,
+    InvalidQueryError,
+    MalformedRequestError,
+    MethodNotAllowedError,
+    RouteNotFoundError,
+)
+
+AnyRequest: TypeAlias = "Request[Any, Any, Any]"
+Handler: TypeAlias = Callable[[AnyRequest, Any], Response[bytes]]
+
+_BY_STATUS: Mapping[int, type[EventSystemError]] = {
+    404: RouteNotFoundError,
+    405: MethodNotAllowedError,
+    413: BodyTooLargeError,
+}
+_CLIENT_ERRORS = range(400, 500)
+_log = logging.getLogger(__name__)
+
+
+def handlers(new_trace_id: Callable[[], str]) -> dict[int | type[Exception], Handler]:
+    """The exception handlers of the application; `Exception` catches all that is left."""
+
+    def unexpected(request: AnyRequest, error: Exception) -> Response[bytes]:
+        trace_id = trace_id_of(dict(request.scope["headers"])) or new_trace_id()
+        context = {"method": request.method, "path": request.scope["path"], "traceId": trace_id}
+        _log.error("a request failed", exc_info=error, extra={"context": context})
+        return answer(request, EventSystemError(), trace_id=trace_id)
+
+    def framework(request: AnyRequest, error: HTTPException) -> Response[bytes]:
+        known = translate(request, error)
+        if known is None:
+            return unexpected(request, error)
+        return answer(request, known, headers=error.headers or {})
+
+    return {EventSystemError: answer, HTTPException: framework, Exception: unexpected}
+
+
+def answer(
+    request: AnyRequest,
+    error: EventSystemError,
+    *,
+    trace_id: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response[bytes]:
+    """The problem answer of an error; server errors without a message of ours are logged."""
+    trace_id = trace_id or trace_id_of(dict(request.scope["headers"]))
+    body = problem_body(error, instance=request.scope["path"], trace_id=trace_id)
+    return Response(
+        body,
+        status_code=error.status,
+        media_type=MEDIA_TYPE,
+        headers={**problem_headers(error.status), **(headers or {})},
+    )
+
+
+def translate(request: AnyRequest, error: HTTPException) -> EventSystemError | None:
+    """The framework's exception as ours; None for one that is the node's own fault."""
+    if isinstance(error, ValidationException):
+        return _invalid_query(request, error)
+    if known := _BY_STATUS.get(error.status_code):
+        return known(f"{request.method} {request.scope['path'][:200]}")
+    if error.status_code in _CLIENT_ERRORS:
+        return MalformedRequestError(error.detail)
+    return None
+
+
+def _invalid_query(request: AnyRequest, error: ValidationException) -> InvalidQueryError:
+    faults: Sequence[Any] = error.extra if isinstance(error.extra, list) else ()
+    names = _outer_names(request)
+    found = [(names.get(f["key"], f["key"]), f["message"]) for f in faults if "key" in f]
+    if not found:
+        return InvalidQueryError(error.detail)
+    detail = "; ".join(f"`{name}`: {message}" for name, message in found)
+    return InvalidQueryError(detail, where=found[0][0])
+
+
+def _outer_names(request: AnyRequest) -> dict[str, str]:
+    """Names of parameters as clients know them, by their names in the handler."""
+    fields = request.route_handler.parsed_fn_signature.parameters
+    return {
+        name: outer
+        for name, field in fields.items()
+        if (outer := getattr(field.kwarg_definition, "name", None))
+    }

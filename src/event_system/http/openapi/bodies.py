@@ -1,0 +1,147 @@
+"""What the intake routes read.
+
+Their bodies are decoded by the event core, not the framework, so that a stored body is the
+received one; here they are described.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from litestar.openapi.spec import (
+    OpenAPIFormat,
+    OpenAPIMediaType,
+    OpenAPIType,
+    Operation,
+    Parameter,
+    RequestBody,
+    Schema,
+)
+
+from event_system.events.codec import BATCH, JSON, MAX_ID, MAX_NAME, STRUCTURED
+from event_system.http.openapi import examples
+
+_NDJSON: Final = "application/x-ndjson"
+
+
+def _text(description: str, longest: int) -> Schema:
+    return Schema(
+        type=OpenAPIType.STRING, description=description, min_length=1, max_length=longest
+    )
+
+
+_TIME: Final = Schema(
+    type=OpenAPIType.STRING,
+    format=OpenAPIFormat.DATE_TIME,
+    description="When it happened: RFC 3339 with a zone; by default when it is accepted.",
+)
+_ANY: Final = Schema(description="Any JSON value; it is stored as it came.")
+_SHORT: Final = Schema(
+    type=OpenAPIType.OBJECT,
+    title="Short form",
+    description="Only `type` is needed; unknown members are refused.",
+    required=["type"],
+    properties={
+        "type": _text("Dotted segments: `player.level_up`.", 255),
+        "source": _text("Where it comes from; by default the key's name.", MAX_NAME),
+        "subject": _text("What it is about; events of one subject keep their order.", MAX_NAME),
+        "id": _text("Unique within its source; by default the node makes one.", MAX_ID),
+        "time": _TIME,
+        "data": _ANY,
+    },
+    additional_properties=False,
+)
+_CLOUDEVENT: Final = Schema(
+    type=OpenAPIType.OBJECT,
+    title="CloudEvents 1.0, structured mode",
+    description="Other members are extension attributes: strings, integers or booleans.",
+    required=["specversion", "id", "source", "type"],
+    properties={
+        "specversion": Schema(type=OpenAPIType.STRING, const="1.0"),
+        "id": _text("Unique within its source.", MAX_ID),
+        "source": _text("Where it comes from.", MAX_NAME),
+        "type": _text("Dotted segments: `player.level_up`.", 255),
+        "subject": _text("What it is about.", MAX_NAME),
+        "time": _TIME,
+        "datacontenttype": Schema(type=OpenAPIType.STRING),
+        "dataschema": Schema(type=OpenAPIType.STRING),
+        "data": _ANY,
+        "data_base64": Schema(type=OpenAPIType.STRING, content_encoding="base64"),
+    },
+)
+_EITHER: Final = Schema(any_of=[_SHORT, _CLOUDEVENT])
+_BINARY: Final = Schema(
+    title="CloudEvents 1.0, binary mode",
+    description="The data itself, of any type; the attributes are in `ce-` headers.",
+)
+
+
+def _content(schema: Schema, **shown: Any) -> OpenAPIMediaType:
+    named = {name: examples.shown(name, name, value) for name, value in shown.items()}
+    return OpenAPIMediaType(schema=schema, examples=dict(named) or None)
+
+
+def _array(of: Schema) -> Schema:
+    return Schema(type=OpenAPIType.ARRAY, items=of)
+
+
+@dataclass
+class TriggerOperation(Operation):
+    """The trigger's body in its three forms."""
+
+    def __post_init__(self) -> None:
+        self.request_body = RequestBody(
+            required=True,
+            description="One event: the short form, or CloudEvents structured or binary mode.",
+            content={
+                JSON: _content(_EITHER, short=examples.SHORT, structured=examples.STRUCTURED),
+                STRUCTURED: _content(_CLOUDEVENT, structured=examples.STRUCTURED),
+                "*/*": _content(_BINARY),
+            },
+        )
+        self.parameters = [*(self.parameters or []), *_binary_headers(), _TRACEPARENT]
+
+
+@dataclass
+class BatchOperation(Operation):
+    """The batch's body in its three forms, and what to do with faulty events."""
+
+    def __post_init__(self) -> None:
+        both = [examples.SHORT, examples.STRUCTURED]
+        lines = Schema(type=OpenAPIType.STRING, description="One event a line, in either form.")
+        self.request_body = RequestBody(
+            required=True,
+            description="Up to `event.max_batch_events` events.",
+            content={
+                JSON: _content(_array(_EITHER), array=both),
+                BATCH: _content(_array(_CLOUDEVENT), cloudevents=[examples.STRUCTURED]),
+                _NDJSON: _content(lines, lines=examples.NDJSON),
+            },
+        )
+        self.parameters = [*(self.parameters or []), _PARTIAL, _TRACEPARENT]
+
+
+def _header(name: str, description: str) -> Parameter:
+    schema = Schema(type=OpenAPIType.STRING)
+    return Parameter(name=name, param_in="header", schema=schema, description=description)
+
+
+def _binary_headers() -> list[Parameter]:
+    told = "CloudEvents binary mode: "
+    return [
+        _header("ce-specversion", told + "`1.0`; all others count only beside it."),
+        _header("ce-id", told + "the event's id."),
+        _header("ce-source", told + "its source."),
+        _header("ce-type", told + "its type."),
+        _header("ce-subject", told + "its subject; `ce-<name>` is any other attribute."),
+    ]
+
+
+_TRACEPARENT: Final = _header("traceparent", "W3C trace context; stored with the event.")
+_PARTIAL: Final = Parameter(
+    name="partial",
+    param_in="query",
+    schema=Schema(type=OpenAPIType.BOOLEAN, default=False),
+    description="Store the valid events and list the others in `faults`.",
+)

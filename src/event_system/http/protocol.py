@@ -1,0 +1,266 @@
+"""The HTTP protocol object: answers the hot routes itself, hands all others to ASGI.
+
+Uvicorn's httptools protocol reads the request. When the headers are complete, a plain request
+for a hot route is taken; anything else (another route, HTTP/1.0, `Expect`, an upgrade, a
+request behind one that ASGI is still answering) is replayed into the parent class, and so gets
+the same answer from the ASGI application.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from event_system.http.ingest import ANSWER_PROBLEM, BATCH, PROBE, TRIGGER, Answer, Ingest, Route
+from event_system.http.problems import problem_body
+from event_system.kernel.errors import (
+    BodyTooLargeError,
+    EventSystemError,
+    HeadersTooLargeError,
+    MalformedRequestError,
+    RequestTimeoutError,
+)
+
+MAX_HEAD_BYTES = 65_536
+MAX_PIPELINED = 32
+_NEVER = float("inf")
+_METHODS = {route: route for route in (TRIGGER, PROBE, BATCH)}
+
+
+@dataclass(slots=True)
+class HttpSettings:
+    """Seconds a client may take, and bytes that a body may have."""
+
+    header_timeout: float = 10.0
+    body_timeout: float = 30.0
+    keep_alive: float = 30.0
+    max_body_size: int = 16 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class Housekeeping:
+    """What all connections share: a coarse clock, a date header, and one sweep a second."""
+
+    settings: HttpSettings
+    monotonic: Callable[[], float]
+    connections: set[IngestProtocol] = field(default_factory=set)
+    now: float = 0.0
+    head: bytes = b""
+
+    def tick(self, default_headers: list[tuple[bytes, bytes]]) -> None:
+        """Called about once a second: renew the clock, end connections that take too long."""
+        self.now = self.monotonic()
+        lines = b"".join(b"%b: %b\r\n" % header for header in default_headers)
+        self.head = lines + b"content-type: "
+        for connection in [c for c in self.connections if c.deadline < self.now]:
+            connection.time_out()
+
+
+class IngestProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(
+        self,
+        ingest: Ingest,
+        house: Housekeeping,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.deadline = _NEVER
+        self._ingest = ingest
+        self._house = house
+        self._route: Route | None = None
+        self._body = b""
+        self._chunks: list[bytes] = []
+        self._limit = 0
+        self._received = 0
+        self._head_bytes = 0
+        self._in_head = True
+        self._began = False
+        self._refused = False
+        self._slots: deque[list[bytes | None]] = deque()
+        self._held: deque[tuple[Any, Any]] = deque()
+        self._last_slot: list[bytes | None] | None = None
+
+    # The connection
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)  # type: ignore[arg-type]
+        self._house.connections.add(self)
+        self.deadline = self._house.now + self._house.settings.header_timeout
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._house.connections.discard(self)
+        self._slots.clear()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return  # an answer that ends the connection is on its way; the rest is not read
+        if self._in_head:
+            if not self._began:
+                self._began = True
+                self.deadline = self._house.now + self._house.settings.header_timeout
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
+            self._end(HeadersTooLargeError(f"over {MAX_HEAD_BYTES} bytes"))
+
+    def time_out(self) -> None:
+        """The client took too long: with a request under way it is told so."""
+        self.deadline = _NEVER
+        if self._began and not self._refused:
+            self._end(RequestTimeoutError())
+        else:
+            self.transport.close()
+
+    def shutdown(self) -> None:
+        if self._slots:
+            self._last_slot = self._slots[-1]
+        else:
+            super().shutdown()
+
+    # One request
+
+    def on_message_begin(self) -> None:
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+        self._route = None
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._head_bytes = 0
+        self._received = 0
+        self.deadline = self._house.now + self._house.settings.body_timeout
+        path, _, query = self.url.partition(b"?")
+        route = _METHODS.get((self.parser.get_method(), path))
+        if route is not None and self._is_plain():
+            self._route = route
+            self._query = query
+            self._limit = self._ingest.body_limit(route)
+            self._body = b""
+        else:
+            self._limit = self._house.settings.max_body_size
+            self._replay()
+        for name, value in self.headers:
+            if name == b"content-length" and int(value) > self._limit:
+                self._end(BodyTooLargeError(f"{int(value)} bytes, over {self._limit}"))
+
+    def _is_plain(self) -> bool:
+        return (
+            not self.expect_100_continue
+            and (self.cycle is None or self.cycle.response_complete)
+            and not self._held
+            and self.parser.get_http_version() == "1.1"
+            and not self.parser.should_upgrade()
+        )
+
+    def _replay(self) -> None:
+        """Let the parent class have the request."""
+        url, headers, expect = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expect
+        self.headers.extend(headers)
+        super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        if self._slots:  # answers leave in the order of the requests
+            self._held.append((cycle, app))
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def on_body(self, body: bytes) -> None:
+        if self._refused:
+            return
+        self._received += len(body)
+        if self._received > self._limit:
+            self._end(BodyTooLargeError(f"over {self._limit} bytes"))
+        elif self._route is None:
+            super().on_body(body)
+        elif not self._body:
+            self._body = body
+        else:
+            self._chunks.append(body)
+
+    def on_message_complete(self) -> None:
+        self._in_head = True
+        self._began = False
+        self.deadline = _NEVER
+        if self._refused:
+            return
+        route = self._route
+        if route is None:
+            super().on_message_complete()
+            return
+        body = self._body
+        if self._chunks:
+            body = b"".join((body, *self._chunks))
+            self._chunks = []
+        slot: list[bytes | None] = [None]
+        self._slots.append(slot)
+        if len(self._slots) >= MAX_PIPELINED:
+            self.flow.pause_reading()
+        if not self.parser.should_keep_alive():
+            self._last_slot = slot
+        self._ingest.handle(
+            route, self._query, dict(self.headers), body, partial(self._answer, slot)
+        )
+
+    # Answers
+
+    def _answer(self, slot: list[bytes | None], answer: Answer) -> None:
+        body = answer.body
+        end = b"\r\nconnection: close\r\n\r\n" if slot is self._last_slot else b"\r\n\r\n"
+        slot[0] = b"%b%b%b\r\ncontent-length: %d%b%b" % (
+            *(STATUS_LINE[answer.status], self._house.head, answer.media_type),
+            *(len(body), end, body),
+        )
+        self._flush()
+
+    def _flush(self) -> None:
+        slots, transport = self._slots, self.transport
+        while slots and (content := slots[0][0]) is not None:
+            done = slots.popleft()
+            if transport.is_closing():
+                slots.clear()
+                return
+            transport.write(content)
+            if done is self._last_slot:
+                transport.close()
+                return
+        if not slots:
+            self.flow.resume_reading()
+            if self._held:
+                super()._start_asgi_task(*self._held.popleft())
+            elif not self._began:
+                self.deadline = self._house.now + self._house.settings.keep_alive
+
+    def send_400_response(self, msg: str) -> None:
+        self._end(MalformedRequestError())
+
+    def _end(self, error: EventSystemError) -> None:
+        """Answer with a problem and end the connection, whatever else it wanted to send."""
+        if self._refused or self.transport.is_closing():
+            return
+        self._refused = True
+        self.deadline = _NEVER
+        slot: list[bytes | None] = [None]
+        self._slots.append(slot)
+        self._last_slot = slot
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self._answer(slot, Answer(error.status, problem_body(error), ANSWER_PROBLEM))

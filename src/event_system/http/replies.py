@@ -1,0 +1,27 @@
+"""Successful answers with content."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from litestar import Response
+
+_encode = msgspec.json.Encoder().encode
+_HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+
+
+def json_reply(content: Any, status: int = 200) -> Response[bytes]:
+    """JSON of whatever msgspec can encode; `Raw` members stay as they are."""
+    return Response(
+        _encode(content), status_code=status, media_type="application/json", headers=_HEADERS
+    )
+
+
+def text_reply(text: str | bytes, media_type: str, headers: Mapping[str, str]) -> Response[bytes]:
+    """UTF-8 text of a media type."""
+    body = text.encode() if isinstance(text, str) else text
+    return Response(
+        body, media_type=f"{media_type}; charset=utf-8", headers={**_HEADERS, **headers}
+    )

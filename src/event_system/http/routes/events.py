@@ -1,0 +1,185 @@
+"""Looking at stored events: history, one event, live stream, self-test."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import HeaderParameter, PathParameter, QueryParameter
+from litestar.types import ASGIApp
+
+from event_system.events.event import cloudevent
+from event_system.events.ports import Filter
+from event_system.http import views
+from event_system.http.app import Services
+from event_system.http.openapi.answers import answers, stream_answers
+from event_system.http.openapi.examples import EVENT_DETAIL, EVENT_PAGE, SELF_TEST
+from event_system.http.query import Cursors, moment_us, parse_fields, rest_of_path, select
+from event_system.http.replies import json_reply
+from event_system.http.selftest import SelfTest
+from event_system.http.sse import LiveResponse
+from event_system.kernel.errors import (
+    EventNotFoundError,
+    InvalidPatternError,
+    InvalidQueryError,
+    StoppingError,
+    TooManyStreamsError,
+)
+from event_system.kernel.patterns import parse_pattern
+
+_EVENTS = b"/api/events/"
+_UNAVAILABLE = 503
+
+Type: TypeAlias = Annotated[
+    str | None,
+    QueryParameter(
+        name="type",
+        description="Type or pattern: `*` is one segment, `>` the rest (`player.*`).",
+    ),
+]
+Source: TypeAlias = Annotated[str | None, QueryParameter(description="Exactly this source.")]
+Subject: TypeAlias = Annotated[str | None, QueryParameter(description="Exactly this subject.")]
+_MOMENT = "RFC 3339 (`2026-11-21T12:00:00Z`), `now`, or a time ago (`-15m`; ms, s, m, h, d)."
+Since: TypeAlias = Annotated[
+    str | None, QueryParameter(description=f"Received at or after: {_MOMENT}")
+]
+Until: TypeAlias = Annotated[str | None, QueryParameter(description=f"Received before: {_MOMENT}")]
+Order: TypeAlias = Annotated[
+    Literal["newest", "oldest"], QueryParameter(description="Which events come first.")
+]
+Limit: TypeAlias = Annotated[int, QueryParameter(ge=1, le=1000, description="Events a page.")]
+Cursor: TypeAlias = Annotated[
+    str | None,
+    QueryParameter(description="`next` of the page before; all else must stay the same."),
+]
+Fields: TypeAlias = Annotated[
+    str | None,
+    QueryParameter(description="Attributes to answer, by commas; `extensions` names all others."),
+]
+
+
+@get(
+    "/api/events",
+    operation_id="listEvents",
+    tags=["events"],
+    summary="Find events",
+    description="A page of the events that match; `next` continues, null ends.",
+    responses=answers(views.EventPage, EVENT_PAGE, InvalidQueryError, InvalidPatternError),
+)
+async def list_events(
+    services: NamedDependency[Services],
+    type_: Type = None,
+    source: Source = None,
+    subject: Subject = None,
+    since: Since = None,
+    until: Until = None,
+    order: Order = "newest",
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    fields: Fields = None,
+) -> Response[bytes]:
+    now_us = services.clock.now_us()
+    if type_ is not None:
+        parse_pattern(type_)
+    chosen = parse_fields(fields)
+    cursors = Cursors(type_, source, subject, since, until, order)
+    page = await services.history.find(
+        Filter(
+            pattern=type_,
+            source=source,
+            subject=subject,
+            since_us=moment_us(since, "since", now_us),
+            until_us=moment_us(until, "until", now_us),
+        ),
+        limit=limit,
+        newest_first=order == "newest",
+        cursor=cursors.decode(cursor),
+    )
+    events = [select(cloudevent(event), chosen) for event in page.events]
+    return json_reply({"events": events, "next": cursors.encode(page.next)})
+
+
+@get(
+    "/api/events/{event_id:path}",
+    operation_id="getEvent",
+    tags=["events"],
+    summary="Look at one event",
+    description="The newest event with this id, and how each listener stands to it.",
+    responses=answers(views.EventDetail, EVENT_DETAIL, EventNotFoundError, InvalidQueryError),
+)
+async def get_event(
+    request: Request[Any, Any, Any],
+    services: NamedDependency[Services],
+    event_id: Annotated[str, PathParameter(description="The event's id, percent-encoded.")],
+    source: Source = None,
+) -> Response[bytes]:
+    id_ = rest_of_path(request.scope["raw_path"], _EVENTS)
+    event = await services.history.get(id_, source)
+    if event is None:
+        raise EventNotFoundError(f"no event has the id {id_[:256]!r}", where=id_[:256])
+    deliveries = await services.deliveries.of(event)
+    return json_reply({"event": cloudevent(event), "deliveries": deliveries})
+
+
+LastId: TypeAlias = Annotated[
+    int | None,
+    QueryParameter(ge=0, description="Resume after this offset (what `Last-Event-ID` does)."),
+]
+LastIdHeader: TypeAlias = Annotated[
+    int | None,
+    HeaderParameter(
+        name="Last-Event-ID", ge=0, description="Offset of the last event that was received."
+    ),
+]
+
+
+@get(
+    "/api/events/stream",
+    operation_id="streamEvents",
+    tags=["events"],
+    summary="Follow events live",
+    description=(
+        "Server-sent events. Every event comes as `event: event` with its offset as `id` and "
+        "one line of CloudEvents JSON as `data`. A client that is too slow gets "
+        '`event: gap` with `{"from","to"}`, the offsets between which events were left out, '
+        "and goes on live. A comment comes every 15 seconds."
+    ),
+    responses=stream_answers(
+        InvalidQueryError, InvalidPatternError, TooManyStreamsError, StoppingError
+    ),
+)
+async def stream_events(
+    services: NamedDependency[Services],
+    type_: Type = None,
+    source: Source = None,
+    subject: Subject = None,
+    last_event_id: LastId = None,
+    resume_after: LastIdHeader = None,
+) -> ASGIApp:
+    wanted = Filter(pattern=type_, source=source, subject=subject)
+    after = last_event_id if resume_after is None else resume_after
+    return LiveResponse(services.tail.subscribe(wanted, after))
+
+
+@post(
+    "/api/events/test",
+    status_code=200,
+    operation_id="selfTest",
+    tags=["events"],
+    summary="Test the whole way of an event",
+    description=(
+        "Triggers `system.test`, follows it for up to 5 seconds and reports each stage. The "
+        "status is 503, with the same report, where a stage failed."
+    ),
+    responses=answers(views.SelfTestReport, SELF_TEST, also={_UNAVAILABLE: "A stage failed."}),
+)
+async def self_test(
+    request: Request[Any, Any, Any], services: NamedDependency[Services]
+) -> Response[bytes]:
+    sender = services.identify(dict(request.scope["headers"]))
+    report = await SelfTest(services).run(sender)
+    return json_reply(report, 200 if report.ok else _UNAVAILABLE)
+
+
+ROUTES = (list_events, get_event, stream_events, self_test)

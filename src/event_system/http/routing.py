@@ -1,0 +1,36 @@
+"""Puts the application together: routes, checks before them, problem answers after them.
+
+Importing this module loads the web framework; `app.py` does so when it is needed.
+"""
+
+from __future__ import annotations
+
+from litestar import Litestar
+from litestar.di import Provide
+
+from event_system.http.access import refuse_unknown_parameters, require_key
+from event_system.http.app import Services
+from event_system.http.failures import handlers
+from event_system.http.manual.manual import Manual
+from event_system.http.openapi.document import document
+from event_system.http.routes import docs, events, health, intake, listeners
+
+ROUTES = (*intake.ROUTES, *events.ROUTES, *listeners.ROUTES, *health.ROUTES, *docs.ROUTES)
+
+
+def build(services: Services) -> Litestar:
+    """The application. Logging is the node's business, so the framework's is off."""
+    dependencies = {
+        "services": Provide(lambda: services, sync_to_thread=False),
+        "manual": Provide(lambda: manual, sync_to_thread=False),
+    }
+    manual = Manual(lambda: document(ROUTES, dependencies, services.version))
+    return Litestar(
+        list(ROUTES),
+        dependencies=dependencies,
+        guards=[refuse_unknown_parameters, require_key(services)],
+        exception_handlers=handlers(services.new_trace_id),
+        openapi_config=None,
+        logging_config=None,
+        request_max_body_size=None,
+    )

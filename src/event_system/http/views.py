@@ -1,0 +1,177 @@
+"""What successful answers contain: the shapes that the API documentation shows."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from event_system.http.health import State
+
+_Id = Annotated[str, Meta(description="The event's id.")]
+_Offset = Annotated[int, Meta(description="The event's position in the log, from 1.")]
+_Duplicate = Annotated[
+    bool,
+    Meta(description="Whether it was stored before; `offset` is then the first one."),
+]
+_Time = Annotated[str, Meta(description="RFC 3339, UTC, milliseconds.")]
+
+
+class ListenerResult(Struct):
+    """A sync listener's outcome; `error` is there where it failed."""
+
+    listener: str
+    ms: Annotated[float, Meta(description="Milliseconds that it took.")]
+    result: Annotated[Any, Meta(description="What it returned.")] = None
+    error: str | None = None
+    stopped: Annotated[bool, Meta(description="Whether it stopped later listeners.")] = False
+
+
+class Receipt(Struct, omit_defaults=True):
+    """Where a triggered event is; `results` is there only where sync listeners ran."""
+
+    id: _Id
+    offset: _Offset
+    duplicate: _Duplicate
+    results: list[ListenerResult] = []
+
+
+class Fault(Struct):
+    """What is wrong with one event of a batch."""
+
+    index: Annotated[int, Meta(description="Its place in the batch, from 0.")]
+    code: Annotated[str, Meta(description="The error's stable code.")]
+    detail: str
+    where: Annotated[str | None, Meta(description="The member at fault.")] = None
+
+
+class BatchReceipt(Struct):
+    """Where the events of a batch are, in its order without the faulty ones."""
+
+    accepted: Annotated[int, Meta(description="Events stored now.")]
+    duplicates: Annotated[int, Meta(description="Events that were stored before.")]
+    events: list[Receipt]
+    faults: list[Fault]
+
+
+class CloudEvent(Struct):
+    """An event in CloudEvents 1.0 JSON form with the platform's attributes.
+
+    Extension attributes stand beside these. Data that is neither JSON nor text is in
+    `data_base64`.
+    """
+
+    specversion: Literal["1.0"]
+    id: str
+    source: str
+    type: str
+    time: _Time
+    received_at: Annotated[str, Meta(description="When it was accepted.")]
+    offset: _Offset
+    lane: Annotated[int, Meta(description="The ordered sub-stream of its subject.")]
+    subject: str | None = None
+    traceparent: str | None = None
+    datacontenttype: str | None = None
+    dataschema: str | None = None
+    data: Any = None
+    data_base64: str | None = None
+
+
+class EventPage(Struct):
+    """A page of events in the order asked for."""
+
+    events: list[CloudEvent]
+    next: Annotated[str | None, Meta(description="Cursor of the next page; null at the end.")]
+
+
+class Delivery(Struct):
+    """How one listener stands to an event."""
+
+    listener: str
+    mode: Literal["sync", "async"]
+    state: Annotated[
+        str, Meta(description="`handled`, `pending`, `failed`, `skipped` or `interrupted`.")
+    ]
+    error: str | None = None
+    attempts: int = 0
+    at: Annotated[str | None, Meta(description="When it failed.")] = None
+
+
+class EventDetail(Struct):
+    """One event and its deliveries, by listener."""
+
+    event: CloudEvent
+    deliveries: list[Delivery]
+
+
+class TestedListener(Struct, omit_defaults=True):
+    """A listener's part in the self-test; `ms` is known of sync ones."""
+
+    __test__ = False
+
+    listener: str
+    mode: str
+    state: str
+    ms: float | None = None
+    error: str | None = None
+
+
+class StageReport(Struct, omit_defaults=True):
+    """One stage: `accepted`, `logged` (at `offset`), `handled` (by `listeners`), `recorded`."""
+
+    stage: str
+    ok: bool
+    ms: Annotated[float, Meta(description="Milliseconds that the stage took.")]
+    offset: int | None = None
+    listeners: list[TestedListener] | None = None
+    error: str | None = None
+
+
+class SelfTestReport(Struct):
+    """The stages in their order; those after a failed one did not run."""
+
+    ok: bool
+    id: str | None
+    stages: list[StageReport]
+
+
+class Listener(Struct):
+    """A listener as operators see it; rates are per second over the last minute."""
+
+    name: str
+    patterns: list[str]
+    mode: Literal["sync", "async"]
+    priority: int
+    filter: str | None
+    timeout: Annotated[float, Meta(description="Seconds a call may take.")]
+    batch: Annotated[int, Meta(description="Events handed over at once; 0 for one by one.")]
+    state: Annotated[str, Meta(description="`running`, `stopped` or `failed`.")]
+    handled: Annotated[int, Meta(description="Events handled since the node started.")]
+    errors: int
+    rate: float
+    error_rate: float
+    lag: Annotated[int, Meta(description="Events not handled yet.")]
+    cursors: Annotated[
+        dict[str, int], Meta(description="By lane: the offset up to which all is handled.")
+    ]
+    last_error: str | None
+
+
+class Listeners(Struct):
+    """All listeners by name."""
+
+    listeners: list[Listener]
+
+
+class Health(Struct):
+    """The node and its components; `status` is the worst of them."""
+
+    status: State
+    timestamp: Annotated[str, Meta(description="RFC 3339, UTC.")]
+    components: dict[str, State]
+
+
+class Life(Struct):
+    """The process answers."""
+
+    status: Literal["ok"]

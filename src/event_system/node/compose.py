@@ -1,0 +1,191 @@
+"""The composition root: a whole node from its settings.
+
+Read top to bottom: the core, its HTTP servers, its clockwork. `Node.stop` undoes it in
+reverse. Nobody imports this but the CLI and tests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from event_system.http.app import Application, Services, create_app
+from event_system.http.health import Health, State
+from event_system.http.ingest import Ingest, IngestSettings
+from event_system.http.protocol import Housekeeping, HttpSettings
+from event_system.http.server import HttpServer
+from event_system.kernel.clock import SystemClock
+from event_system.kernel.errors import UnauthorizedError
+from event_system.logs.configure import LogHandle
+from event_system.metrics.server import metrics_app
+from event_system.metrics.system import SystemCollector
+from event_system.node.core import Core, Machine
+from event_system.node.listeners import find_listeners
+from event_system.node.reload import ReloadPlan
+from event_system.node.settings import Settings
+from event_system.node.stall import StallMonitor
+from event_system.security.keys import KeyRing
+from event_system.version import VERSION
+
+SYSTEM_METRICS_SECONDS = 5.0
+ANONYMOUS = "anonymous"
+_log = logging.getLogger(__name__)
+
+
+class Authenticator:
+    """Who sends a request, by its API key. Without keys everybody is `anonymous`."""
+
+    def __init__(self, keys: KeyRing) -> None:
+        self.keys = keys
+
+    def identify(self, headers: Mapping[bytes, bytes]) -> str:
+        if not self.keys:
+            return ANONYMOUS
+        authorization = headers.get(b"authorization")
+        if authorization is not None and authorization[:7].lower() == b"bearer ":
+            name = self.keys.identify(authorization[7:])
+        else:
+            name = self.keys.identify(headers.get(b"x-api-key", b""))
+        if name is None:
+            raise UnauthorizedError
+        return name
+
+
+class Node:
+    """One running process."""
+
+    def __init__(self, settings: Settings, log_handle: LogHandle) -> None:
+        self.settings = settings
+        self._log_handle = log_handle
+        clock = SystemClock()
+        machine = Machine(clock, os.urandom)
+        found = find_listeners(
+            settings.listeners.modules, use_entry_points=settings.listeners.entry_points
+        )
+        overrides = _overrides(settings)
+        self.core = Core(Path(settings.data_dir), settings.event, found, overrides, machine)
+        self._broken = found.broken
+        self.authenticator = Authenticator(KeyRing(settings.security.entries()))
+        server = settings.server
+        self.ingest = Ingest(
+            self.core.manager,
+            self.authenticator.identify,
+            IngestSettings(server.probe_route, server.max_body_size),
+        )
+        self._house = Housekeeping(_http_settings(settings), clock.monotonic)
+        self.app = create_app(self._services(clock))
+        self.http = HttpServer(self.app, time.time, self.ingest, self._house)
+        self.metrics_http = HttpServer(metrics_app(self.core.metrics_manager), time.time)
+        self._system = SystemCollector(self.core.metrics_manager)
+        self._clockwork: list[asyncio.Task[None]] = []
+        self._stall: StallMonitor | None = None
+        self._clock = clock
+
+    def _services(self, clock: SystemClock) -> Services:
+        core = self.core
+        return Services(
+            intake=self.ingest,
+            manager=core.manager,
+            history=core.log.history,
+            log=core.log,
+            deliveries=core.deliveries,
+            tail=core.tail,
+            health=self.health,
+            identify=self.authenticator.identify,
+            clock=clock,
+            new_trace_id=lambda: os.urandom(16).hex(),
+            version=VERSION,
+        )
+
+    # Life
+
+    async def start(self) -> None:
+        """Listen, and take events. Raises `OSError` where an address cannot be had."""
+        settings = self.settings
+        await self.core.start()
+        await self.http.start(settings.server.host, settings.server.port)
+        if settings.metrics.enabled:
+            host = settings.metrics.host or settings.server.host
+            await self.metrics_http.start(host, settings.metrics.port)
+        loop = asyncio.get_running_loop()
+        self._stall = StallMonitor(loop, self._clock.monotonic)
+        self._every(1.0, self._each_second)
+        self._every(SYSTEM_METRICS_SECONDS, lambda: self._system.collect(self._clock.monotonic()))
+        self._clockwork.append(loop.create_task(self.app.warm(), name="warm"))
+
+    def _every(self, seconds: float, work: Callable[[], Any]) -> None:
+        async def run() -> None:
+            while True:
+                await asyncio.sleep(seconds)
+                try:
+                    work()
+                except Exception as error:  # noqa: BLE001 - the next round tries again
+                    _log.error("a periodic task failed: %s", error, exc_info=error)
+
+        self._clockwork.append(asyncio.get_running_loop().create_task(run()))
+
+    def _each_second(self) -> None:
+        self.http.tick()
+        self.metrics_http.tick()
+        now = self._clock.monotonic()
+        self.core.mark(now)
+        self.core.metrics.refresh(now)
+
+    async def stop(self) -> None:
+        """Accept nothing more, finish what is accepted, save, close."""
+        grace = self.settings.server.shutdown_grace.total_seconds()
+        self.core.tail.close()
+        await self.http.stop(grace)
+        await self.ingest.drain()
+        await self.core.stop(grace)
+        await self.metrics_http.stop(1.0)
+        for task in self._clockwork:
+            task.cancel()
+        if self._stall is not None:
+            self._stall.close()
+
+    # Operation
+
+    def health(self) -> Health:
+        """The components of S2's health answer, and the listeners."""
+        components: dict[str, State] = {
+            "event_manager": "ok" if self.core.manager.accepting else "down",
+            "database": "down" if self.core.log.failure else "ok",
+            "metrics": "ok",
+            "listeners": "degraded" if self._broken else "ok",
+        }
+        return Health(components)
+
+    def apply(self, plan: ReloadPlan, settings: Settings) -> None:
+        """Take over what can change live; all that can fail happens first."""
+        keys = KeyRing(settings.security.entries())
+        self.core.reconfigure(_overrides(settings))
+        self.authenticator.keys = keys
+        self.core.apply(settings.event)
+        self.ingest.settings.probe_route = settings.server.probe_route
+        self._log_handle.set_level(settings.logging.level)
+        self._log_handle.set_format(settings.logging.format)
+        self.settings = settings
+
+
+def _overrides(settings: Settings) -> dict[str, dict[str, Any]]:
+    return {
+        name: override.model_dump(exclude_none=True)
+        for name, override in settings.listeners.overrides.items()
+    }
+
+
+def _http_settings(settings: Settings) -> HttpSettings:
+    server = settings.server
+    return HttpSettings(
+        header_timeout=server.header_timeout.total_seconds(),
+        body_timeout=server.body_timeout.total_seconds(),
+        keep_alive=server.keep_alive.total_seconds(),
+        max_body_size=server.max_body_size,
+    )

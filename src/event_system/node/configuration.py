@@ -1,0 +1,213 @@
+"""Loading settings: defaults, then the file, then the environment, then the command line.
+
+All faults are found before any is told, each with its place.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from event_system.kernel.errors import ConfigurationError
+from event_system.node.settings import Settings, is_exposed
+from event_system.node.settings_file import Fault, FileContent, KeyPath, dotted, read_file
+
+PREFIX = "EVENT_SYSTEM_"
+LITERAL_VARIABLES: dict[str, KeyPath] = {
+    "EVENT_SYSTEM_ENV": ("environment",),
+    "EVENT_SYSTEM_LOG_LEVEL": ("logging", "level"),
+    "EVENT_SYSTEM_DATABASE_DSN": ("database", "dsn"),
+    "EVENT_SYSTEM_DATA_DIR": ("data_dir",),
+}
+CONFIG_VARIABLE = "EVENT_SYSTEM_CONFIG"
+MAX_SECRET_BYTES = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Valid settings, what deserves a warning, and where each given value came from."""
+
+    settings: Settings
+    warnings: list[str]
+    sources: dict[str, str]
+    files: tuple[Path, ...] = ()
+
+
+@dataclass(slots=True)
+class _Given:
+    """Values with their places, merged so far."""
+
+    data: dict[str, Any] = field(default_factory=dict)
+    places: dict[KeyPath, str] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+    def put(self, key: KeyPath, value: Any, place: str) -> None:
+        target = self.data
+        for part in key[:-1]:
+            inner = target.setdefault(str(part), {})
+            if not isinstance(inner, dict):
+                self.faults.append(Fault(place, dotted(key), f"`{part}` is no section"))
+                return
+            target = inner
+        target[str(key[-1])] = value
+        self.places[key] = place
+
+    def place(self, key: KeyPath) -> str:
+        """The place of a key, or of the innermost thing around it."""
+        while key and key not in self.places:
+            key = key[:-1]
+        return self.places.get(key, "settings")
+
+
+def load_settings(
+    path: Path | None,
+    environment: Mapping[str, str],
+    overrides: Mapping[str, Any] | None = None,
+) -> Loaded:
+    """Valid settings, or a `ConfigurationError` that lists every fault.
+
+    `overrides` are the command line's, by dotted key.
+    """
+    given = _Given()
+    if path is not None:
+        _take_file(given, path, read_file(path))
+    _take_environment(given, environment)
+    for key, value in (overrides or {}).items():
+        given.put(tuple(key.split(".")), value, "command line")
+    files = _take_secrets(given, path)
+    settings = _validate(given)
+    if settings is None or given.faults:
+        raise ConfigurationError("\n".join(map(str, given.faults)))
+    sources = {dotted(key): place for key, place in given.places.items()}
+    watched = tuple(p for p in (path, *files) if p is not None)
+    return Loaded(settings, _warnings(settings), sources, watched)
+
+
+def _take_file(given: _Given, path: Path, content: FileContent) -> None:
+    given.data = content.data
+    given.faults.extend(content.faults)
+    given.places = {key: f"{path}:{line}" for key, line in content.lines.items()}
+
+
+def _take_environment(given: _Given, environment: Mapping[str, str]) -> None:
+    for name, text in sorted(environment.items()):
+        key = LITERAL_VARIABLES.get(name)
+        if key is None and name.startswith(PREFIX) and "__" in name:
+            key = tuple(name.removeprefix(PREFIX).lower().split("__"))
+        if key is not None:
+            given.put(key, _scalar(text) if key != ("database", "dsn") else text, name)
+
+
+def _scalar(text: str) -> Any:
+    """A variable's text as YAML would read it; text where it is none."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def _take_secrets(given: _Given, path: Path | None) -> list[Path]:
+    """Read the files that settings name; relative ones lie beside the configuration file."""
+    base = path.parent if path is not None else Path()
+    files = []
+    database, security = given.data.get("database"), given.data.get("security")
+    if isinstance(database, dict) and isinstance(name := database.get("dsn_file"), str):
+        files.append(base / name)
+        text = _secret(given, base / name, ("database", "dsn_file"))
+        if text is not None:
+            given.put(("database", "dsn"), text, str(base / name))
+    if isinstance(security, dict) and isinstance(name := security.get("api_keys_file"), str):
+        files.append(base / name)
+        _take_keys(given, base / name, security)
+    return files
+
+
+def _secret(given: _Given, path: Path, key: KeyPath) -> str | None:
+    try:
+        raw = path.read_bytes()
+        if len(raw) > MAX_SECRET_BYTES:
+            raise ValueError(f"over {MAX_SECRET_BYTES} bytes")
+        return raw.decode().strip()
+    except (OSError, ValueError) as error:
+        given.faults.append(Fault(given.place(key), dotted(key), f"{path}: {error}"))
+        return None
+
+
+def _take_keys(given: _Given, path: Path, security: dict[str, Any]) -> None:
+    text = _secret(given, path, ("security", "api_keys_file"))
+    if text is None:
+        return
+    try:
+        keys = yaml.safe_load(text) or []
+    except yaml.YAMLError as error:
+        given.faults.append(Fault(str(path), "", f"not YAML: {error}".split("\n", 1)[0]))
+        return
+    own = security.get("api_keys") or []
+    if not isinstance(keys, list) or not isinstance(own, list):
+        given.faults.append(Fault(str(path), "", "must be a list of `name` and `hash`"))
+        return
+    for index in range(len(keys)):
+        given.places["security", "api_keys", len(own) + index] = str(path)
+    security["api_keys"] = [*own, *keys]
+
+
+def _validate(given: _Given) -> Settings | None:
+    try:
+        return Settings.model_validate(given.data)
+    except ValidationError as error:
+        given.faults.extend(_fault(given, details) for details in error.errors())
+        return None
+
+
+def _fault(given: _Given, details: Any) -> Fault:
+    key: KeyPath = details["loc"]
+    place = given.place(key)
+    if details["type"] == "extra_forbidden":
+        return Fault(place, dotted(key), f"no such setting{_suggestion(key)}")
+    problem = details["msg"].removeprefix("Value error, ")
+    shown = "" if _is_secret(key) else f" (given: {str(details['input'])[:100]!r})"
+    return Fault(place, dotted(key), problem + shown)
+
+
+def _is_secret(key: KeyPath) -> bool:
+    return any(part in ("dsn", "hash", "api_keys") for part in key)
+
+
+def _suggestion(key: KeyPath) -> str:
+    names = _names_at(key[:-1])
+    close = difflib.get_close_matches(str(key[-1]), names, n=1)
+    return f"; did you mean `{close[0]}`?" if close else f"; known: {', '.join(sorted(names))}"
+
+
+def _names_at(key: KeyPath) -> list[str]:
+    model: Any = Settings
+    for part in key:
+        fields = getattr(model, "model_fields", {})
+        model = fields[part].annotation if part in fields else model
+        arguments = [a for a in getattr(model, "__args__", ()) if isinstance(a, type)]
+        nested = [a for a in arguments if issubclass(a, BaseModel)]
+        model = nested[0] if nested else model
+    return list(getattr(model, "model_fields", {}))
+
+
+def _warnings(settings: Settings) -> list[str]:
+    found = []
+    if settings.database.enabled:
+        found.append(
+            "database.enabled: storing in a database server comes with a later version; this one "
+            f"stores events in the embedded store under {settings.data_dir!r}, whatever "
+            "database.dsn says"
+        )
+    if is_exposed(settings):
+        found.append(
+            f"server.host: {settings.server.host} can be reached from other machines and no API "
+            "key is configured, so `event-system serve` will refuse to start; make one with "
+            "`event-system keys create NAME`, or set server.allow_anonymous: true"
+        )
+    return found

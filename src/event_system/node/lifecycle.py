@@ -1,0 +1,82 @@
+"""A node from start to signal to end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import uvloop
+
+from event_system.kernel.errors import AddressInUseError
+from event_system.logs.configure import LogHandle, configure_logging
+from event_system.node.compose import Node
+from event_system.node.configuration import Loaded
+from event_system.node.reload import ConfigWatcher
+from event_system.node.settings import check_exposure
+
+_log = logging.getLogger(__name__)
+
+
+def run_node(
+    loaded: Loaded, reload: Callable[[], Loaded], announce: Callable[[Node], None]
+) -> None:
+    """Run a node until SIGTERM or SIGINT. SIGHUP and a changed file reload.
+
+    `reload` reads the settings again, `announce` is called once the node listens. Raises
+    `EventSystemError` where the node cannot start.
+    """
+    settings = loaded.settings
+    check_exposure(settings)
+    handle = configure_logging(
+        settings.logging.level,
+        settings.logging.format,
+        Path(settings.logging.file) if settings.logging.file else None,
+        instance=f"{socket.gethostname()}-{os.getpid()}",
+    )
+    try:
+        for warning in loaded.warnings:
+            _log.warning("%s", warning)
+        uvloop.run(_run(loaded, reload, announce, handle))
+    finally:
+        handle.close()
+
+
+async def _run(
+    loaded: Loaded,
+    reload: Callable[[], Loaded],
+    announce: Callable[[Node], None],
+    handle: LogHandle,
+) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    node = Node(loaded.settings, handle)
+    watcher = ConfigWatcher(loaded, reload, node.apply)
+    loop.add_signal_handler(signal.SIGHUP, watcher.request)
+    try:
+        await _start(node)
+        announce(node)
+        watching = loop.create_task(watcher.run(), name="configuration")
+        await stop.wait()
+        watching.cancel()
+        _log.info("stopping")
+    finally:
+        await node.stop()
+    _log.info("stopped")
+
+
+async def _start(node: Node) -> None:
+    try:
+        await node.start()
+    except OSError as error:
+        raise AddressInUseError(f"{error.strerror or error}") from error
+    _log.info(
+        "listening",
+        extra={"context": {"port": node.http.port, "metricsPort": node.metrics_http.port}},
+    )

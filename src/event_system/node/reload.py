@@ -1,0 +1,125 @@
+"""Taking over a changed configuration while the node runs."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from event_system.kernel.errors import EventSystemError
+from event_system.node.configuration import Loaded
+from event_system.node.settings import Settings
+
+POLL_SECONDS = 1.0
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadPlan:
+    """Changed settings by dotted key: those that take effect now, and those that do not."""
+
+    live: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    restart: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+
+
+def plan_reload(old: Settings, new: Settings) -> ReloadPlan:
+    """What differs between two configurations. Pure."""
+    plan = ReloadPlan()
+    _compare(old, new, "", plan)
+    return plan
+
+
+def _compare(old: BaseModel, new: BaseModel, prefix: str, plan: ReloadPlan) -> None:
+    for name, info in type(old).model_fields.items():
+        before, after = getattr(old, name), getattr(new, name)
+        key = f"{prefix}{name}"
+        extra = info.json_schema_extra
+        if isinstance(before, BaseModel) and isinstance(after, BaseModel):
+            _compare(before, after, f"{key}.", plan)
+        elif before != after:
+            live = isinstance(extra, dict) and bool(extra.get("live"))
+            (plan.live if live else plan.restart)[key] = (before, after)
+
+
+class ConfigWatcher:
+    """Looks at the configuration's files once a second, and at once when asked to.
+
+    `load` reads and validates, `apply` takes over; either may refuse with an
+    `EventSystemError`, and then the old configuration stays in force, whole.
+    """
+
+    def __init__(
+        self,
+        current: Loaded,
+        load: Callable[[], Loaded],
+        apply: Callable[[ReloadPlan, Settings], None],
+    ) -> None:
+        self.settings = current.settings
+        self.refused = 0
+        self.applied = 0
+        self._files = current.files
+        self._load = load
+        self._apply = apply
+        self._seen = _fingerprint(current.files)
+        self._asked = asyncio.Event()
+
+    def request(self) -> None:
+        """Reload now, changed or not; what SIGHUP does."""
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Watch until cancelled. Requests that come during a reload make one more."""
+        while True:
+            try:
+                await asyncio.wait_for(self._asked.wait(), POLL_SECONDS)
+            except TimeoutError:
+                if await asyncio.to_thread(_fingerprint, self._files) == self._seen:
+                    continue
+            self._asked.clear()
+            await self.reload()
+
+    async def reload(self) -> None:
+        """Read, validate, take over; or say why not."""
+        self._seen = await asyncio.to_thread(_fingerprint, self._files)
+        try:
+            loaded = await asyncio.to_thread(self._load)
+            plan = plan_reload(self.settings, loaded.settings)
+            self._apply(plan, loaded.settings)
+        except EventSystemError as error:
+            self.refused += 1
+            _log.error(
+                "the new configuration is refused and the old one kept: %s",
+                error.detail,
+                extra={"context": {"code": error.code}},
+            )
+            return
+        self._files = loaded.files
+        self._take(plan, loaded.settings)
+
+    def _take(self, plan: ReloadPlan, new: Settings) -> None:
+        self.applied += 1
+        self.settings = new
+        context = {"changed": sorted(plan.live)}
+        _log.info("configuration reloaded", extra={"context": context})
+        for key in plan.restart:
+            _log.warning("%s has changed; restart needed for it to take effect", key)
+
+
+def _fingerprint(files: Iterable[Path]) -> bytes:
+    """A hash of the contents, so that touching a file or swapping equal links does nothing."""
+    digest = hashlib.sha256()
+    for path in files:
+        try:
+            digest.update(path.read_bytes())
+        except OSError as error:
+            digest.update(str(error.errno).encode())
+        digest.update(b"\0")
+    return digest.digest()
+
+

@@ -1,0 +1,81 @@
+"""Each library has its rooms, is declared, and has its reason in docs/dependencies.md."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.architecture.tree import ROOT, modules
+
+# The module of a library and the rooms that may import it. Replacing a library touches these.
+ROOMS = {
+    "apsw": {"database", "eventlog"},
+    "cel_expr_python": {"events"},
+    "click": {"cli"},
+    "httptools": {"http"},
+    "httpx": {"cli"},
+    "jinja2": {"http"},
+    "litestar": {"http"},
+    "markupsafe": {"http"},
+    "msgspec": {"cli", "delivery", "eventlog", "events", "http", "logs", "node"},
+    "prometheus_client": {"metrics"},
+    "psutil": {"metrics", "node"},
+    "pydantic": {"node"},
+    "rbloom": {"eventlog"},
+    "rich": {"cli"},
+    "typer": {"cli"},
+    "uvicorn": {"http"},
+    "uvloop": {"cli", "node"},
+    "xxhash": {"database", "kernel"},
+    "yaml": {"cli", "node"},
+}
+DISTRIBUTIONS = {"yaml": "pyyaml"}
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def _third_party() -> dict[str, set[str]]:
+    """The rooms that import each library."""
+    known = sys.stdlib_module_names | {"event_system", "__future__"}
+    found = defaultdict(set)
+    for module in modules():
+        for name in module.imports():
+            if (top := name.partition(".")[0]) not in known:
+                found[top].add(module.room)
+    return found
+
+
+def _names(lines: Iterable[object]) -> Iterator[str]:
+    for line in lines:
+        if isinstance(line, str):
+            yield canonicalize_name(Requirement(line).name)
+
+
+def test_a_library_is_imported_in_its_own_rooms_only() -> None:
+    strangers = {
+        library: rooms - ROOMS.get(library, set()) for library, rooms in _third_party().items()
+    }
+
+    assert {library: rooms for library, rooms in strangers.items() if rooms} == {}
+
+
+def test_what_is_imported_is_declared_and_nothing_else() -> None:
+    imported = {canonicalize_name(DISTRIBUTIONS.get(name, name)) for name in ROOMS}
+
+    assert set(_names(PROJECT["project"]["dependencies"])) == imported
+
+
+def test_every_dependency_has_its_line_of_reason() -> None:
+    groups = PROJECT["dependency-groups"].values()
+    declared = set(_names(PROJECT["project"]["dependencies"]))
+    declared.update(name for group in groups for name in _names(group))
+    page = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+
+    explained = re.findall(r"^\| `([a-z0-9-]+)` \|", page, re.MULTILINE)
+
+    assert sorted(explained) == sorted(declared)

@@ -1,0 +1,141 @@
+"""Duplicates: exact within the window, across runs, generations and restarts."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import apsw
+import pytest
+
+from event_system.eventlog.sqlite import dedupe as module
+from event_system.eventlog.sqlite.dedupe import Dedupe
+from event_system.eventlog.sqlite.schema import COLUMNS, connect_events, connect_index, connect_reader
+from event_system.events.event import Row
+from tests.support.rows import row
+
+RUN = 8
+WINDOW_US = 1_000_000
+
+
+@pytest.fixture(autouse=True)
+def small_generations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RUNS_PER_GENERATION", 4)
+    monkeypatch.setattr(module, "RUNS_PER_SAVE", 2)
+
+
+class Store:
+    """A log with its index, appended by hand."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.events = connect_events(directory)
+        self.index = connect_index(directory)
+        self.head = self.events.execute("SELECT coalesce(max(offset), 0) FROM events").get
+        self.indexed = self.index.execute("SELECT coalesce(max(last_offset), 0) FROM runs").get
+        self.dedupe = self.open()
+
+    def open(self) -> Dedupe:
+        reader = connect_reader(self.directory)
+        dedupe = Dedupe(
+            self.events, reader, self.directory, run_events=RUN, window_us=WINDOW_US
+        )
+        dedupe.load(self.head, self.indexed, since_us=0)
+        return dedupe
+
+    def append(self, new: Row) -> int:
+        """The offset of the row, negative where it is a duplicate."""
+        found = self.dedupe.find(new, [], self.head + 1)
+        if found is not None:
+            return -found
+        marks = ",".join("?" * len(COLUMNS))
+        self.events.execute(f"INSERT INTO events ({','.join(COLUMNS)}) VALUES ({marks})", new)
+        self.head += 1
+        self.dedupe.add(new, self.head)
+        return int(self.head)
+
+    def build_runs(self, now_us: int = 0) -> None:
+        while self.head - self.indexed >= RUN:
+            first, last = self.indexed + 1, self.indexed + RUN
+            self.index.execute("INSERT INTO runs VALUES (NULL, ?, ?)", (first, last))
+            run = self.index.last_insert_rowid()
+            keys = self.events.execute(
+                "SELECT id_key, offset FROM events WHERE offset BETWEEN ? AND ?", (first, last)
+            )
+            for key, offset in keys.fetchall():
+                self.index.execute("INSERT INTO keys VALUES (?, ?, ?)", (run, key, offset))
+            self.indexed = last
+            self.dedupe.seal(first, last)
+        self.dedupe.settle(now_us)
+
+
+def test_an_event_is_found_wherever_it_has_moved_to(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    chosen = random.Random(7)
+    model: dict[tuple[str, str], int] = {}
+    for step in range(600):
+        id_, source = f"e{chosen.randrange(300)}", chosen.choice(["game", "web"])
+        offset = store.append(row(id_, source=source))
+        known = model.setdefault((source, id_), offset)
+        assert offset in (known, -known)
+        assert (offset < 0) == (offset != known)
+        if step % 50 == 49:
+            store.build_runs()
+        if step % 180 == 179:
+            store.dedupe = store.open()  # a restart
+
+
+def test_an_id_may_come_again_after_the_window(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    assert store.append(row("a", received_us=0)) == 1
+    assert store.append(row("a", received_us=WINDOW_US - 1)) == -1
+    assert store.append(row("a", received_us=WINDOW_US + 1)) == 2
+    assert store.append(row("a", received_us=WINDOW_US + 2)) == -2
+
+
+def test_filters_of_generations_before_the_window_are_dropped(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for number in range(RUN * 12):
+        store.append(row(f"e{number}", received_us=number))
+    store.build_runs(now_us=0)
+    assert len(list(tmp_path.glob("ids-*.bloom"))) == 3
+    for number in range(RUN * 4):
+        store.append(row(f"late{number}", received_us=10 * WINDOW_US))
+    store.build_runs(now_us=10 * WINDOW_US)
+    assert len(list(tmp_path.glob("ids-*.bloom"))) == 1
+
+
+def test_a_damaged_filter_file_is_made_again(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for number in range(RUN * 6):
+        store.append(row(f"e{number}"))
+    store.build_runs()
+    for path in tmp_path.glob("ids-*.bloom"):
+        path.write_bytes(b"damaged")
+    store.dedupe = store.open()
+    assert [store.append(row(f"e{number}")) for number in range(RUN * 6)] == [
+        -offset for offset in range(1, RUN * 6 + 1)
+    ]
+
+
+def test_a_failed_transaction_leaves_no_trace(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    pending = row("a")
+    store.dedupe.add(pending, 1)
+    assert store.dedupe.find(row("a"), [pending], 2) == 1
+    store.dedupe.forget([pending], 1)
+    assert store.append(row("a")) == 1
+
+
+def test_ids_whose_keys_collide_are_told_apart(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    first = row("a")
+    assert store.append(first) == 1
+    twin = (*first[:7], "b", *first[8:])  # another id with the same key
+    assert store.append(twin) == 2
+
+
+def test_the_log_database_is_durable_at_every_commit(tmp_path: Path) -> None:
+    events: apsw.Connection = connect_events(tmp_path)
+    assert events.execute("PRAGMA synchronous").get == 2
+    assert events.execute("PRAGMA journal_mode").get == "wal"

@@ -1,0 +1,87 @@
+"""A dispatcher over a log in memory and a real state database."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from event_system.database.state import StateDatabase
+from event_system.delivery.dispatcher import Dispatcher, Tools
+from event_system.delivery.statistics import Observed
+from event_system.delivery.subscription import DeliverySettings
+from event_system.delivery.watch import Watch
+from event_system.events.listener import Listener
+from event_system.events.ports import Appended
+from event_system.events.registry import Registry
+from tests.support.memory_log import MemoryLog
+from tests.support.rows import LANES, row
+
+
+class Bench:
+    """Everything that delivery needs, and a way to feed it. Restart by making a new one."""
+
+    def __init__(self, directory: Path, log: MemoryLog, listeners: Iterable[Listener]) -> None:
+        loop = asyncio.get_running_loop()
+        self.log = log
+        self.settings = DeliverySettings()
+        self.store = StateDatabase(directory)
+        self.observed: list[Observed] = []
+        self.full = 0
+        self.registry = Registry(listeners)
+        self.watch = Watch(loop, time.monotonic)
+        tools = Tools(
+            watch=self.watch,
+            loop=loop,
+            now_us=lambda: time.time_ns() // 1000,
+            observe=self.observed.append,
+            full=self._count_full,
+            bind_trace=lambda traceparent: None,
+        )
+        self.dispatcher = Dispatcher(
+            log, self.store, self.registry, self.settings, tools, lanes=LANES
+        )
+
+    def _count_full(self) -> None:
+        self.full += 1
+
+    async def __aenter__(self) -> Bench:
+        await self.dispatcher.start()
+        self.log.on_commit = self.dispatcher.route
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.log.on_commit = lambda commit: None
+        await self.dispatcher.stop(1.0)
+        self.watch.close()
+        await self.store.close()
+
+    async def crash(self) -> None:
+        """End without saving or finishing anything, as far as one process can."""
+        self.log.on_commit = lambda commit: None
+        for subscription in self.dispatcher.subscriptions.values():
+            subscription.pause()
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await asyncio.sleep(0)
+        await self.store.close()
+
+
+def feed(log: MemoryLog, count: int, *, subjects: int = 5, **members: Any) -> None:
+    """Append events `e<offset>` for subjects in turn."""
+    for number in range(log.head + 1, log.head + 1 + count):
+        fresh = row(f"e{number}", subject=f"s{number % subjects}", **members)
+        log.submit([fresh], _ignore)
+
+
+def _ignore(appended: Appended) -> None:
+    assert not isinstance(appended, Exception)
+
+
+async def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Wait until a condition holds."""
+    async with asyncio.timeout(seconds):
+        while not holds():
+            await asyncio.sleep(0.002)

@@ -1,0 +1,141 @@
+"""A node as its users run it: a process of its own, on free ports."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+READY_SECONDS = 20.0
+
+
+class NodeProcess:
+    """`event-system serve` over a directory of its own; start it again after `kill`."""
+
+    def __init__(self, directory: Path, config: str = "", listeners: Iterable[Path] = ()) -> None:
+        self.directory = directory
+        self.data = directory / "data"
+        self.config = directory / "config.yaml"
+        self.config.write_text(config)
+        self.listeners = list(listeners)
+        self.port = 0
+        self.metrics_port = 0
+        self.log: list[str] = []
+        self.start_seconds = 0.0
+        self.process: subprocess.Popen[str] | None = None
+        self._ready = threading.Event()
+
+    def __enter__(self) -> NodeProcess:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start, and wait until it listens."""
+        began = time.monotonic()
+        self._ready.clear()
+        arguments = [sys.executable, "-m", "event_system.cli", "serve", "--config", str(self.config)]
+        arguments += ["--data-dir", str(self.data), "--port", "0", "--metrics-port", "0"]
+        for path in self.listeners:
+            arguments += ["--listeners", str(path)]
+        self.process = subprocess.Popen(
+            arguments,
+            cwd=self.directory,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+        for stream in (self.process.stdout, self.process.stderr):
+            threading.Thread(target=self._read, args=(stream,), daemon=True).start()
+        if not self._ready.wait(READY_SECONDS):
+            self.process.kill()
+            raise AssertionError("the node did not start:\n" + "\n".join(self.log))
+        self.start_seconds = time.monotonic() - began
+
+    def _read(self, stream: Any) -> None:
+        for line in stream:
+            self.log.append(line.rstrip())
+            if found := re.search(r"events +http://[^:]+:(\d+)/", line):
+                self.port = int(found[1])
+            if found := re.search(r"metrics +http://[^:]+:(\d+)/", line):
+                self.metrics_port = int(found[1])
+            if line.startswith("  data"):
+                self._ready.set()
+        if self.process is not None and self.process.wait() is not None:
+            self._ready.set()
+
+    def kill(self) -> None:
+        """`kill -9`."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """End as an operator does; the exit code."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+    def signal(self, number: int) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def client(self, **options: Any) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=10.0, **options)
+
+    def raw(self, data: bytes, seconds: float = 10.0) -> bytes:
+        """Send bytes as they are; everything that comes back until the node closes."""
+        with socket.create_connection(("127.0.0.1", self.port), seconds) as connection:
+            connection.sendall(data)
+            return read_all(connection)
+
+    def messages(self) -> list[dict[str, Any]]:
+        """The node's log lines."""
+        return [json.loads(line) for line in list(self.log) if line.startswith("{")]
+
+    def rss_bytes(self) -> int:
+        assert self.process is not None
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0]) * 1024
+
+
+def read_all(connection: socket.socket) -> bytes:
+    """Read until the other side closes or resets."""
+    received = b""
+    while True:
+        try:
+            chunk = connection.recv(65536)
+        except ConnectionResetError:
+            return received
+        if not chunk:
+            return received
+        received += chunk
+
+
+def wait_until(holds: Callable[[], Any], seconds: float = 15.0) -> Any:
+    """Wait until a condition holds; its value."""
+    deadline = time.monotonic() + seconds
+    while not (value := holds()):
+        assert time.monotonic() < deadline, "the condition never held"
+        threading.Event().wait(0.01)
+    return value

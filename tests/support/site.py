@@ -1,0 +1,188 @@
+"""The HTTP application over fakes in memory, behind a real server on a free port."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import httpx
+
+from event_system.delivery.calls import describe
+from event_system.events.event import Event
+from event_system.events.listener import Listener
+from event_system.events.manager import EventManager
+from event_system.events.ports import (
+    Delivery,
+    Filter,
+    ListenerResult,
+    ListenerStatus,
+    Page,
+)
+from event_system.events.registry import Registered, Registry
+from event_system.http.app import Services, create_app
+from event_system.http.health import Health
+from event_system.http.ingest import Ingest, IngestSettings
+from event_system.http.server import HttpServer
+from event_system.http.tail import LiveTail
+from event_system.kernel.clock import SystemClock
+from event_system.kernel.errors import UnauthorizedError
+from event_system.kernel.ids import IdFactory
+from event_system.kernel.patterns import matches, parse_pattern
+from tests.support.memory_log import MemoryLog
+from tests.support.rows import LANES
+
+TRACE_ID = "5" * 32
+
+
+class MemoryHistory:
+    """Implements `History` by looking at every event."""
+
+    def __init__(self, log: MemoryLog) -> None:
+        self._log = log
+        self.blind = False
+        self.failure: Exception | None = None
+
+    async def find(
+        self, query: Filter, *, limit: int, newest_first: bool, cursor: int | None
+    ) -> Page:
+        events = [event for event in await self._all() if _matches(query, event)]
+        events.sort(key=lambda event: -event.offset if newest_first else event.offset)
+        if cursor is not None:
+            events = [e for e in events if e.offset != cursor]
+            events = [e for e in events if (e.offset < cursor) == newest_first]
+        page = events[:limit]
+        return Page(page, page[-1].offset if len(events) > limit else None)
+
+    async def get(self, id_: str, source: str | None = None) -> Event | None:
+        found = [e for e in await self._all() if e.id == id_ and source in (None, e.source)]
+        return found[-1] if found else None
+
+    async def at(self, offset: int) -> Event | None:
+        return next((e for e in await self._all() if e.offset == offset), None)
+
+    async def _all(self) -> list[Event]:
+        if self.failure is not None:
+            raise self.failure
+        return [] if self.blind else (await self._log.read(0, 1_000_000)).events
+
+
+def _matches(query: Filter, event: Event) -> bool:
+    return (
+        (query.pattern is None or matches(parse_pattern(query.pattern), event.type))
+        and query.source in (None, event.source)
+        and query.subject in (None, event.subject)
+        and (query.since_us is None or event.received_us >= query.since_us)
+        and (query.until_us is None or event.received_us < query.until_us)
+    )
+
+
+@dataclass
+class MemoryDeliveries:
+    """Implements `Deliveries` with what a test puts into it."""
+
+    statuses: list[ListenerStatus] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
+    pending: bool = False
+
+    def listeners(self) -> list[ListenerStatus]:
+        return self.statuses
+
+    async def of(self, event: Event) -> list[Delivery]:
+        return self.deliveries
+
+    async def settled(self, event: Event, timeout: float) -> bool:
+        return not self.pending
+
+
+class Inline:
+    """Runs sync listeners one after the other; implements `SyncDispatcher`."""
+
+    async def run(self, event: Event, listeners: Sequence[Registered]) -> list[ListenerResult]:
+        return [await _call(entry.listener, event) for entry in listeners]
+
+
+async def _call(listener: Listener, event: Event) -> ListenerResult:
+    try:
+        return ListenerResult(listener.name, 0.01, await listener.handler(event))
+    except ValueError as error:
+        return ListenerResult(listener.name, 0.01, error=describe(error))
+
+
+class Site:
+    """Everything of a test's site. `keys` maps API keys to names; none lets everybody in."""
+
+    def __init__(self, listeners: Iterable[Listener] = (), *, heartbeat: float = 15.0) -> None:
+        clock = SystemClock()
+        self.clock = clock
+        self.log = MemoryLog()
+        self.history = MemoryHistory(self.log)
+        self.deliveries = MemoryDeliveries()
+        self.keys: dict[bytes, str] = {}
+        self.health = Health({"event_manager": "ok", "database": "ok", "metrics": "ok"})
+        self.tail = LiveTail(self.log, heartbeat_seconds=heartbeat)
+        self.log.on_commit = self.tail.publish
+        self.manager = EventManager(
+            self.log,
+            Inline(),
+            registry=Registry(listeners),
+            clock=clock,
+            ids=IdFactory(bytes),
+            lanes=LANES,
+            last_received_us=0,
+        )
+        self.ingest = Ingest(self.manager, self.identify, IngestSettings())
+        self.app = create_app(self._services())
+        self.server = HttpServer(self.app, time.time)
+
+    def _services(self) -> Services:
+        return Services(
+            intake=self.ingest,
+            manager=self.manager,
+            history=self.history,
+            log=self.log,
+            deliveries=self.deliveries,
+            tail=self.tail,
+            health=lambda: self.health,
+            identify=self.identify,
+            clock=self.clock,
+            new_trace_id=lambda: TRACE_ID,
+            version="0.1.0",
+        )
+
+    def identify(self, headers: Mapping[bytes, bytes]) -> str:
+        if not self.keys:
+            return "anonymous"
+        name = self.keys.get(headers.get(b"authorization", b"").removeprefix(b"Bearer "))
+        if name is None:
+            raise UnauthorizedError
+        return name
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.port}"
+
+    def client(self, **options: object) -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=self.url, timeout=10.0, **options)  # type: ignore[arg-type]
+
+    async def trigger(self, type_: str = "player.login", **members: object) -> int:
+        """Trigger an event; its offset."""
+        async with self.client() as client:
+            answer = await client.post("/api/events/trigger", json={"type": type_, **members})
+        assert answer.status_code == 200, answer.text
+        return int(answer.json()["offset"])
+
+
+@asynccontextmanager
+async def serving(site: Site) -> AsyncIterator[Site]:
+    """The site on a free port of this machine."""
+    await site.app.warm()
+    await site.server.start("127.0.0.1", 0)
+    try:
+        yield site
+    finally:
+        site.tail.close()
+        await site.server.stop(2.0)
+        await asyncio.sleep(0)  # let the last connection's callbacks run

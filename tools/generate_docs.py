@@ -1,0 +1,52 @@
+"""Writes the pages of docs/ that are made from the code: `python -m tools.generate_docs`.
+
+`--check` writes nothing and names the pages that are stale, with exit code 1. A new page is a
+function that returns its Markdown, and a line in `PAGES`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from event_system.http.errors_doc import errors_markdown
+from event_system.node.effective import configuration_markdown
+from tools.command_reference import commands_markdown
+from tools.uv import ROOT
+
+PAGES: dict[str, Callable[[], str]] = {
+    "docs/cli.md": commands_markdown,
+    "docs/configuration.md": configuration_markdown,
+    "docs/errors.md": errors_markdown,
+}
+
+
+def fresh(page: str) -> str:
+    """What the page has to say now."""
+    return PAGES[page]().rstrip() + "\n"
+
+
+def stale() -> list[str]:
+    """The pages that say something else than the code, or do not exist."""
+    return [page for page in PAGES if _kept(page) != fresh(page)]
+
+
+def _kept(page: str) -> str | None:
+    path = ROOT / page
+    return path.read_text(encoding="utf-8") if path.exists() else None
+
+
+def main(arguments: list[str]) -> int:
+    """Exit code 0 when all pages are fresh now."""
+    pages = stale()
+    if "--check" in arguments:
+        print("\n".join(f"{page} is stale: run `make docs`" for page in pages), file=sys.stderr)
+        return 1 if pages else 0
+    for page in pages:
+        (ROOT / page).write_text(fresh(page), encoding="utf-8")
+        print(f"wrote {page}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
