@@ -17,7 +17,6 @@ from tests.architecture.tree import ROOT, modules
 ROOMS = {
     "apsw": {"database", "eventlog"},
     "cel_expr_python": {"events"},
-    "click": {"cli"},
     "httptools": {"http"},
     "httpx": {"cli"},
     "jinja2": {"http"},

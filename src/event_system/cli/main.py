@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
-import click
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command
@@ -29,10 +28,10 @@ DEFAULT = "serve"
 class LazyGroup(TyperGroup):
     """Commands whose modules load when they are used; `serve` where none is named."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: typer.Context) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:
         module = COMMANDS.get(cmd_name)
         if module is None:
             return None
@@ -40,7 +39,7 @@ class LazyGroup(TyperGroup):
         command.name = cmd_name
         return command
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
         if not args or (args[0].startswith("-") and args[0] not in ("--version", "--help", "-h")):
             args = [DEFAULT, *args]
         return super().parse_args(ctx, args)

@@ -33,9 +33,12 @@ def require_key(services: Services) -> Guard:
 
 
 def refuse_unknown_parameters(connection: Connection, handler: BaseRouteHandler) -> None:
-    """A misspelt parameter is refused by name instead of being ignored, a repeated one too."""
+    """A misspelt parameter is refused by name instead of being ignored, a repeated one too.
+
+    Open routes take none, and let pass what a load balancer may add.
+    """
     query = connection.scope["query_string"]
-    if not query or handler.opt.get(READS_QUERY):
+    if not query or handler.opt.get(READS_QUERY) or handler.opt.get(OPEN):
         return
     known = _parameters(handler)
     seen: set[str] = set()

@@ -52,8 +52,7 @@ ATTRIBUTE_BYTES = 65_536
 _encode = msgspec.json.Encoder(enc_hook=repr).encode
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """A whole HTTP answer."""
 
     status: int

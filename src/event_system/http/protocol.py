@@ -81,6 +81,8 @@ class IngestProtocol(HttpToolsProtocol):
         self._ingest = ingest
         self._house = house
         self._route: Route | None = None
+        self._names: dict[bytes, bytes] = {}
+        self._query = b""
         self._body = b""
         self._chunks: list[bytes] = []
         self._limit = 0
@@ -136,43 +138,47 @@ class IngestProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         self.url = b""
         self.headers = []
-        self.expect_100_continue = False
         self._route = None
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._head_bytes = 0
         self._received = 0
         self.deadline = self._house.now + self._house.settings.body_timeout
-        path, _, query = self.url.partition(b"?")
+        self._names = names = dict(self.headers)
+        path, _, self._query = self.url.partition(b"?")
         route = _METHODS.get((self.parser.get_method(), path))
-        if route is not None and self._is_plain():
+        if route is not None and self._is_plain(names):
             self._route = route
-            self._query = query
             self._limit = self._ingest.body_limit(route)
             self._body = b""
         else:
             self._limit = self._house.settings.max_body_size
-            self._replay()
-        for name, value in self.headers:
-            if name == b"content-length" and int(value) > self._limit:
-                self._end(BodyTooLargeError(f"{int(value)} bytes, over {self._limit}"))
+            self._replay(names)
+        length = names.get(b"content-length")
+        if length is not None and int(length) > self._limit:
+            self._end(BodyTooLargeError(f"{int(length)} bytes, over {self._limit}"))
 
-    def _is_plain(self) -> bool:
+    def _is_plain(self, names: dict[bytes, bytes]) -> bool:
+        cycle = self.cycle
         return (
-            not self.expect_100_continue
-            and (self.cycle is None or self.cycle.response_complete)
+            (cycle is None or cycle.response_complete)
             and not self._held
+            and b"expect" not in names
             and self.parser.get_http_version() == "1.1"
             and not self.parser.should_upgrade()
         )
 
-    def _replay(self) -> None:
+    def _replay(self, names: dict[bytes, bytes]) -> None:
         """Let the parent class have the request."""
-        url, headers, expect = self.url, self.headers, self.expect_100_continue
+        url, headers = self.url, self.headers
         super().on_message_begin()
-        self.url, self.expect_100_continue = url, expect
+        self.url = url
         self.headers.extend(headers)
+        self.expect_100_continue = names.get(b"expect", b"").lower() == b"100-continue"
         super().on_headers_complete()
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
@@ -214,9 +220,7 @@ class IngestProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
         if not self.parser.should_keep_alive():
             self._last_slot = slot
-        self._ingest.handle(
-            route, self._query, dict(self.headers), body, partial(self._answer, slot)
-        )
+        self._ingest.handle(route, self._query, self._names, body, partial(self._answer, slot))
 
     # Answers
 

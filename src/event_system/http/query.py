@@ -30,6 +30,7 @@ ATTRIBUTES: Final = (
     *("specversion", "id", "source", "type", "subject", "time", "received_at", "offset", "lane"),
     *("traceparent", "datacontenttype", "dataschema", "data"),
 )
+_OFFSET_DIGITS = 19
 EXTENSIONS: Final = "extensions"
 _KNOWN = frozenset((*ATTRIBUTES, "data_base64"))
 
@@ -83,7 +84,7 @@ class Cursors:
         if cursor is None:
             return None
         offset, _, mark = _plain(cursor).partition(b".")
-        if not offset.isdigit() or len(offset) > 18:  # digits of 63 bits
+        if not offset.isdigit() or len(offset) > _OFFSET_DIGITS:
             raise InvalidQueryError("this is no cursor; take `next` of a page", where="cursor")
         if mark != b"%08x" % self._mark:
             raise InvalidQueryError(

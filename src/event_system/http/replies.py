@@ -20,8 +20,6 @@ def json_reply(content: Any, status: int = 200) -> Response[bytes]:
 
 
 def text_reply(text: str | bytes, media_type: str, headers: Mapping[str, str]) -> Response[bytes]:
-    """UTF-8 text of a media type."""
+    """UTF-8 text; the framework adds the charset to `text/…`."""
     body = text.encode() if isinstance(text, str) else text
-    return Response(
-        body, media_type=f"{media_type}; charset=utf-8", headers={**_HEADERS, **headers}
-    )
+    return Response(body, media_type=media_type, headers={**_HEADERS, **headers})

@@ -121,6 +121,15 @@ class InvalidQueryError(EventSystemError):
     remedy = "Mend the parameter that `where` names; /docs lists them."
 
 
+class SlowQueryError(EventSystemError):
+    """A search of the stored events took longer than it may."""
+
+    code = "query.timeout"
+    title = "The search took too long"
+    status = 503
+    remedy = "Name a type, a subject or a source, or a shorter time; or try again later."
+
+
 class EventNotFoundError(EventSystemError):
     """No stored event has this id."""
 

@@ -76,7 +76,8 @@ async def test_a_stream_resumes_and_goes_live_without_loss_or_duplicate(
     site: Site, client: httpx.AsyncClient, by: str
 ) -> None:
     feed(site.log, 1_700)
-    options = {"headers": {"last-event-id": "3"}} if by == "header" else {"params": {"last_event_id": "3"}}
+    headers = {"last-event-id": "3"} if by == "header" else {}
+    query = {"last_event_id": "3"} if by == "query" else {}
     stop = asyncio.Event()
 
     async def keep_feeding() -> None:
@@ -85,7 +86,7 @@ async def test_a_stream_resumes_and_goes_live_without_loss_or_duplicate(
             await asyncio.sleep(0)
 
     feeder = asyncio.create_task(keep_feeding())
-    async with following(client, **options) as stream:
+    async with following(client, headers=headers, params=query) as stream:
         offsets = [(await stream.next()).offset for _ in range(4_000)]
         stop.set()
     await feeder
@@ -120,13 +121,16 @@ async def test_a_wrong_last_event_id_is_refused(client: httpx.AsyncClient, value
 
 
 async def test_a_heartbeat_moves_the_id_past_what_a_filter_left_out() -> None:
-    async with serving(Site(heartbeat=0.05)) as site, site.client() as client:
-        async with following(client, params={"type": "never"}) as stream:
-            await _live(site)
-            feed(site.log, 3)
-            await until(lambda: site.tail.published == 3)
-            await stream.heartbeat()
-            await stream.heartbeat()
+    async with (
+        serving(Site(heartbeat=0.05)) as site,
+        site.client() as client,
+        following(client, params={"type": "never"}) as stream,
+    ):
+        await _live(site)
+        feed(site.log, 3)
+        await until(lambda: site.tail.published == 3)
+        await stream.heartbeat()
+        await stream.heartbeat()
 
     assert stream.last_id == "3"
 

@@ -1,7 +1,7 @@
 """Which (source, id) are stored already, exact within a window, at a few bytes an event.
 
-Young events are remembered in dictionaries, one for each run of the index that is yet to be
-built. When the indexer has built a run, its ids move into a Bloom filter (one a generation of
+Young events are remembered in a dictionary until the index holds them. When the indexer has
+built a run, its ids move into a Bloom filter (one a generation of
 2^20 events): a filter's "no" is final, its "maybe" (one in a thousand) is looked up in the
 index and compared with the stored event. Filters are saved now and then, so that a restart
 reads back little of the log.
@@ -50,11 +50,22 @@ class Dedupe:
         self._reader = reader
         self._directory = directory
         self._run_events = run_events
-        self._blocks: dict[int, dict[int, int]] = {}
+        self.recent: dict[int, int] = {}
+        """Offset by key of every event that the index does not hold yet; the writer adds."""
         self._filters: dict[int, Bloom] = {}
+        self._filter_list: list[Bloom] = []
         self._sealed: deque[int] = deque()
 
     # Finding
+
+    def may_know(self, key: int) -> bool:
+        """Whether an event with this key may be stored; a no is final."""
+        if key in self.recent:
+            return True
+        for filter_ in self._filter_list:
+            if key in filter_:
+                return True
+        return False
 
     def find(self, row: Row, pending: Sequence[Row], next_offset: int) -> int | None:
         """Offset of the stored event with this row's source and id, received in the window.
@@ -62,14 +73,13 @@ class Dedupe:
         `pending` are rows of the transaction under way; the last one has `next_offset - 1`.
         """
         key = row[0] ^ row[3]
-        for block in self._blocks.values():
-            offset = block.get(key)
-            if offset is not None:
-                first_pending = next_offset - len(pending)
-                if offset >= first_pending:
-                    twin = pending[offset - first_pending]
-                    return offset if twin[7] == row[7] and twin[6] == row[6] else None
-                return offset if self._same(offset, row) else None
+        offset = self.recent.get(key)
+        if offset is not None:
+            first_pending = next_offset - len(pending)
+            if offset >= first_pending:
+                twin = pending[offset - first_pending]
+                return offset if twin[7] == row[7] and twin[6] == row[6] else None
+            return offset if self._same(offset, row) else None
         for generation, filter_ in self._filters.items():
             if key in filter_ and (found := self._look_up(generation, row)):
                 return found
@@ -90,20 +100,10 @@ class Dedupe:
 
     # Remembering
 
-    def add(self, row: Row, offset: int) -> None:
-        self._block(offset)[row[0] ^ row[3]] = offset
-
-    def forget(self, rows: Iterable[Row], first: int) -> None:
-        """Take back what `add` was told of a transaction that failed."""
-        for offset, row in enumerate(rows, first):
-            self._block(offset).pop(row[0] ^ row[3], None)
-
-    def _block(self, offset: int) -> dict[int, int]:
-        number = (offset - 1) // self._run_events
-        block = self._blocks.get(number)
-        if block is None:
-            block = self._blocks[number] = {}
-        return block
+    def forget(self, rows: Iterable[Row]) -> None:
+        """Take back what was added to `recent` for a transaction that failed."""
+        for row in rows:
+            self.recent.pop(row[0] ^ row[3], None)
 
     # Sealing
 
@@ -115,15 +115,21 @@ class Dedupe:
         """Move sealed blocks into their filters; called between transactions."""
         while self._sealed:
             number = self._sealed.popleft()
-            self._absorb(number, self._blocks.pop(number, {}))
+            self._absorb(number)
             self._expire(now_us)
+            self._filter_list = list(reversed(self._filters.values()))
 
-    def _absorb(self, number: int, block: dict[int, int]) -> None:
+    def _absorb(self, number: int) -> None:
+        """Move one run's keys from `recent` into its generation's filter."""
         generation, run = divmod(number, RUNS_PER_GENERATION)
         filter_ = self._filters.get(generation)
         if filter_ is None:
             filter_ = self._filters[generation] = self._new_filter()
-        filter_.update(block)
+        last = (number + 1) * self._run_events
+        keys = [key for key, offset in self.recent.items() if offset <= last]
+        filter_.update(keys)
+        for key in keys:
+            del self.recent[key]
         if (run + 1) % RUNS_PER_SAVE == 0:
             self._save(generation, run + 1, filter_)
 
@@ -170,7 +176,8 @@ class Dedupe:
             if stored is not None and stored[2] >= since_us:
                 self._load_generation(generation, last)
         for offset, ids, source in self._log.execute(_KEYS, (indexed_through + 1, head)):
-            self._block(offset)[ids ^ source] = offset
+            self.recent[ids ^ source] = offset
+        self._filter_list = list(reversed(self._filters.values()))
 
     def _load_generation(self, generation: int, last: int) -> None:
         filter_, runs = self._read(generation)
@@ -191,5 +198,3 @@ class Dedupe:
             if filter_.size_in_bits == self._new_filter().size_in_bits:
                 return filter_, runs
         return self._new_filter(), 0
-
-

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import apsw
 
+_READ_WRITE = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
+
 EVENTS_FILE = "events.db"
 INDEX_FILE = "index.db"
 
@@ -51,20 +53,28 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 """
 
-INDEX_DDL = """
-CREATE TABLE IF NOT EXISTS runs (
+INDEX_LAYOUT = 1
+INDEX_DDL = f"""
+BEGIN;
+CREATE TABLE runs (
     run INTEGER PRIMARY KEY,
     first_offset INTEGER NOT NULL,
     last_offset INTEGER NOT NULL
 );
-CREATE TABLE IF NOT EXISTS keys (
+CREATE TABLE keys (
     run INTEGER NOT NULL,
     key INTEGER NOT NULL,
     offset INTEGER NOT NULL,
     PRIMARY KEY (run, key, offset)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS types (type TEXT PRIMARY KEY, type_key INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS filters (generation INTEGER PRIMARY KEY, data BLOB NOT NULL);
+CREATE TABLE types (type TEXT PRIMARY KEY, type_key INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE type_runs (
+    type_key INTEGER NOT NULL,
+    run INTEGER NOT NULL,
+    PRIMARY KEY (type_key, run)
+) WITHOUT ROWID;
+PRAGMA user_version = {INDEX_LAYOUT};
+COMMIT;
 """
 
 
@@ -79,20 +89,32 @@ def connect_events(directory: Path) -> apsw.Connection:
 
 
 def connect_index(directory: Path) -> apsw.Connection:
-    """The indexer's connection; what a power cut takes from it is derived again."""
-    connection = apsw.Connection(str(directory / INDEX_FILE))
+    """The indexer's connection; what a power cut takes from it is derived again.
+
+    The log, which must exist, is attached as `log`.
+    """
+    connection = apsw.Connection(_uri(directory / INDEX_FILE, "rwc"), flags=_READ_WRITE)
     connection.set_busy_timeout(5000)
     connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
-    connection.execute("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384;")
-    connection.execute(INDEX_DDL)
+    connection.execute("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -4096;")
+    connection.execute("PRAGMA journal_size_limit = 16777216")
+    if connection.pragma("user_version") == 0:
+        connection.execute(INDEX_DDL)
+    connection.execute("ATTACH ? AS log", (_uri(directory / EVENTS_FILE, "ro"),))
     return connection
 
 
 def connect_reader(directory: Path) -> apsw.Connection:
     """A read-only connection to the log, with the index attached as `idx`."""
     flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
-    connection = apsw.Connection(f"file:{directory / EVENTS_FILE}", flags=flags)
+    connection = apsw.Connection(_uri(directory / EVENTS_FILE, "ro"), flags=flags)
     connection.set_busy_timeout(5000)
-    connection.execute("PRAGMA cache_size = -8192")
-    connection.execute("ATTACH ? AS idx", (f"file:{directory / INDEX_FILE}?mode=ro",))
+    # An automatic index over the log would cost more than any search.
+    connection.execute("PRAGMA automatic_index = OFF; PRAGMA temp_store = MEMORY;")
+    connection.execute("ATTACH ? AS idx", (_uri(directory / INDEX_FILE, "ro"),))
+    connection.execute("PRAGMA main.cache_size = -4096; PRAGMA idx.cache_size = -4096;")
     return connection
+
+
+def _uri(file: Path, mode: str) -> str:
+    return f"{file.absolute().as_uri()}?mode={mode}"

@@ -130,7 +130,7 @@ class Writer:
         try:
             outcome = self._transaction(batch, fresh)
         except Exception as error:  # noqa: BLE001 - whatever it is, the senders must be told
-            self._roll_back(fresh, first)
+            self._roll_back(fresh)
             if len(batch) > 1 and not isinstance(error, apsw.FullError | apsw.IOError):
                 for submission in batch:  # one bad row must not refuse its neighbours'
                     self._write([submission])
@@ -145,27 +145,27 @@ class Writer:
             self._tell(Commit(first, fresh), outcome, self._monotonic() - started)
 
     def _transaction(self, batch: list[Submission], fresh: list[Row]) -> Outcome:
-        first = self._next
-        find, add = self._dedupe.find, self._dedupe.add
+        at = self._next
+        may_know, recent = self._dedupe.may_know, self._dedupe.recent
         outcome: Outcome = []
         self._connection.execute("BEGIN IMMEDIATE")
         for rows, done in batch:
             offsets = []
             for row in rows:
-                at = first + len(fresh)
-                stored = find(row, fresh, at)
-                if stored is None:
-                    add(row, at)
-                    fresh.append(row)
-                    offsets.append(at)
-                else:
+                key = row[0] ^ row[3]
+                if may_know(key) and (stored := self._dedupe.find(row, fresh, at)) is not None:
                     offsets.append(-stored)
+                    continue
+                recent[key] = at
+                fresh.append(row)
+                offsets.append(at)
+                at += 1
             outcome.append((done, offsets))
         if fresh:
             self._insert(fresh)
             last = self._connection.last_insert_rowid()
-            if last != first + len(fresh) - 1:
-                raise StorageError(f"the log ends at {last}, not {first + len(fresh) - 1}")
+            if last != at - 1:
+                raise StorageError(f"the log ends at {last}, not {at - 1}")
         self._connection.execute("COMMIT")
         return outcome
 
@@ -179,8 +179,8 @@ class Writer:
                 start += size
                 left -= size
 
-    def _roll_back(self, fresh: list[Row], first: int) -> None:
-        self._dedupe.forget(fresh, first)
+    def _roll_back(self, fresh: list[Row]) -> None:
+        self._dedupe.forget(fresh)
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 

@@ -9,12 +9,14 @@ from typing import Any, TypeAlias
 
 Document: TypeAlias = Mapping[str, Any]
 
-_METHODS = ("get", "post", "put", "patch", "delete")
+PROBLEM = "application/problem+json"
+
+_METHODS = ("post", "get", "put", "patch", "delete")
+_NODE = "http://localhost:8080"
 _LIMITS = {
     "minimum": "at least {}",
     "maximum": "at most {}",
-    "minLength": "{} characters or more",
-    "maxLength": "{} characters or fewer",
+    "maxLength": "at most {} characters",
 }
 
 
@@ -40,26 +42,36 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class Shape:
+    """A named schema and its members."""
+
+    name: str
+    told: str
+    members: tuple[Field, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Body:
-    """One media type of a request or an answer; `shape` names a shape where it has one."""
+    """One media type of a request or an answer.
+
+    `shape` names a shape where it has one, `forms` are shapes without a name.
+    """
 
     media_type: str
     shape: str | None
     told: str
+    forms: tuple[Shape, ...]
     examples: tuple[Example, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer by its status."""
+    """An answer by its status; `errors` are the (code, title) of a problem answer."""
 
     status: str
     told: str
     bodies: tuple[Body, ...]
-
-    @property
-    def good(self) -> bool:
-        return self.status < "400"
+    errors: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +84,7 @@ class Operation:
     summary: str
     told: str
     needs_key: bool
+    curl: str
     parameters: tuple[Field, ...]
     bodies: tuple[Body, ...]
     answers: tuple[Answer, ...]
@@ -84,15 +97,6 @@ class Section:
     name: str
     told: str
     operations: tuple[Operation, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """A named schema and its members."""
-
-    name: str
-    told: str
-    members: tuple[Field, ...]
 
 
 def sections(document: Document) -> list[Section]:
@@ -125,6 +129,7 @@ def _operations(document: Document) -> Iterator[tuple[list[str], Operation]]:
 
 
 def _operation(path: str, method: str, found: Mapping[str, Any]) -> Operation:
+    bodies = tuple(_bodies(found.get("requestBody", {})))
     return Operation(
         id=found["operationId"],
         method=method.upper(),
@@ -132,13 +137,28 @@ def _operation(path: str, method: str, found: Mapping[str, Any]) -> Operation:
         summary=found["summary"],
         told=found.get("description", ""),
         needs_key="security" not in found,
+        curl=_curl(path, method, bodies),
         parameters=tuple(_parameter(each) for each in found.get("parameters", ())),
-        bodies=tuple(_bodies(found.get("requestBody", {}))),
-        answers=tuple(
-            Answer(status, each["description"], tuple(_bodies(each)))
-            for status, each in sorted(found["responses"].items())
-        ),
+        bodies=bodies,
+        answers=tuple(_answer(*each) for each in sorted(found["responses"].items())),
     )
+
+
+def _curl(path: str, method: str, bodies: tuple[Body, ...]) -> str:
+    """How to ask from a shell, with the first example as body."""
+    line = f"curl {'' if method == 'get' else f'-X {method.upper()} '}{_NODE}{path}"
+    if not bodies:
+        return line
+    text = json.dumps(json.loads(bodies[0].examples[0].text), ensure_ascii=False)
+    return f"{line} \\\n  -H 'content-type: {bodies[0].media_type}' \\\n  -d '{text}'"
+
+
+def _answer(status: str, found: Mapping[str, Any]) -> Answer:
+    problem = found.get("content", {}).get(PROBLEM)
+    if problem is None:
+        return Answer(status, found["description"], tuple(_bodies(found)), ())
+    errors = tuple((code, each["summary"]) for code, each in problem["examples"].items())
+    return Answer(status, "", (), errors)
 
 
 def _parameter(found: Mapping[str, Any]) -> Field:
@@ -171,12 +191,20 @@ def _members(schema: Mapping[str, Any]) -> Iterator[Field]:
 def _bodies(found: Mapping[str, Any]) -> Iterator[Body]:
     for media_type, content in found.get("content", {}).items():
         schema = content.get("schema", {})
+        shape = shape_of(schema)
         yield Body(
-            media_type,
-            shape_of(schema),
-            schema.get("description", "") if shape_of(schema) is None else "",
-            tuple(_example(name, each) for name, each in content.get("examples", {}).items()),
+            media_type=media_type,
+            shape=shape,
+            told=schema.get("description", "") if shape is None else "",
+            forms=tuple(_form(each) for each in schema.get("anyOf", ())),
+            examples=tuple(
+                _example(name, each) for name, each in content.get("examples", {}).items()
+            ),
         )
+
+
+def _form(schema: Mapping[str, Any]) -> Shape:
+    return Shape(schema["title"], schema.get("description", ""), tuple(_members(schema)))
 
 
 def _example(name: str, found: Mapping[str, Any]) -> Example:

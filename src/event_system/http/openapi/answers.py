@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import Example
+from litestar.openapi.spec import Example, Operation
 
 from event_system.http.openapi.examples import STREAM, shown
 from event_system.http.problems import MEDIA_TYPE, Problem, problem
-from event_system.kernel.errors import EventSystemError, UnauthorizedError
+from event_system.kernel.errors import EventSystemError, InvalidQueryError, UnauthorizedError
 
 _EVENT_STREAM = "text/event-stream"
+
+
+@dataclass
+class OpenOperation(Operation):
+    """An operation that needs no key."""
+
+    def __post_init__(self) -> None:
+        self.security = []
 
 
 def answers(
@@ -31,14 +40,14 @@ def answers(
     """
     good = {200: "Done.", **(also or {})}
     return problems(*errors, keyed=keyed) | {
-        status: _spec(shape, meaning, [shown("answer", meaning, example)])
+        status: _spec(shape, meaning, [shown("answer", meaning.rstrip("."), example)])
         for status, meaning in good.items()
     }
 
 
 def stream_answers(*errors: type[EventSystemError]) -> dict[int, ResponseSpec]:
     """The answers of the live stream."""
-    example = shown("answer", "Two events and a gap.", STREAM)
+    example = shown("answer", "two events and a gap", STREAM)
     stream = _spec(str, "Events as they are stored.", [example], _EVENT_STREAM)
     return problems(*errors) | {200: stream}
 
@@ -50,7 +59,7 @@ def page_answers(shape: type[Any], meaning: str, media_type: str) -> dict[int, R
 
 def problems(*errors: type[EventSystemError], keyed: bool = True) -> dict[int, ResponseSpec]:
     """One answer a status; where several errors share it, each has an example."""
-    every = {*errors, EventSystemError, *([UnauthorizedError] if keyed else [])}
+    every = {*errors, EventSystemError, *([UnauthorizedError, InvalidQueryError] if keyed else [])}
     ordered = sorted(every, key=attrgetter("status", "code"))
     return {
         status: _problem_spec(list(group))

@@ -31,6 +31,10 @@ def _text(description: str, longest: int) -> Schema:
     )
 
 
+def _plain(description: str) -> Schema:
+    return Schema(type=OpenAPIType.STRING, description=description)
+
+
 _TIME: Final = Schema(
     type=OpenAPIType.STRING,
     format=OpenAPIFormat.DATE_TIME,
@@ -64,10 +68,10 @@ _CLOUDEVENT: Final = Schema(
         "type": _text("Dotted segments: `player.level_up`.", 255),
         "subject": _text("What it is about.", MAX_NAME),
         "time": _TIME,
-        "datacontenttype": Schema(type=OpenAPIType.STRING),
-        "dataschema": Schema(type=OpenAPIType.STRING),
+        "datacontenttype": _plain("Media type of the data; JSON by default."),
+        "dataschema": _plain("Address of the data's schema."),
         "data": _ANY,
-        "data_base64": Schema(type=OpenAPIType.STRING, content_encoding="base64"),
+        "data_base64": _plain("Binary data in base64, instead of `data`."),
     },
 )
 _EITHER: Final = Schema(any_of=[_SHORT, _CLOUDEVENT])

@@ -13,13 +13,11 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, License, SecurityScheme, Server, Tag
 
-from event_system.http.problems import ERRORS_PAGE
-
 TITLE: Final = "event-system"
 _DESCRIPTION: Final = (
     "An event platform: what is accepted is durable, listeners handle it in order, and all of "
     "it can be looked up and followed. Times are RFC 3339 in UTC. Every error is "
-    f"`application/problem+json` (RFC 9457) with a stable `code`; see {ERRORS_PAGE}."
+    "`application/problem+json` (RFC 9457) with a stable `code`."
 )
 _TAGS: Final = [
     Tag(name="events", description="Trigger events, look at them, follow them."),

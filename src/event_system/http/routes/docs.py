@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 
 from event_system.http.access import OPEN
 from event_system.http.manual.manual import CONTENT_SECURITY_POLICY, Manual, style
-from event_system.http.openapi.answers import page_answers
+from event_system.http.openapi.answers import OpenOperation, page_answers
 from event_system.http.replies import text_reply
 
 _OPEN: Final = {OPEN: True}
@@ -22,7 +22,7 @@ _PAGE_HEADERS: Final = {
 @get(
     "/openapi.json",
     opt=_OPEN,
-    security=[],
+    operation_class=OpenOperation,
     operation_id="openapi",
     tags=["docs"],
     summary="This description as OpenAPI 3.1",
@@ -35,7 +35,7 @@ async def openapi(manual: NamedDependency[Manual]) -> Response[bytes]:
 @get(
     "/docs",
     opt=_OPEN,
-    security=[],
+    operation_class=OpenOperation,
     operation_id="docs",
     tags=["docs"],
     summary="This description as a page",
@@ -48,7 +48,7 @@ async def overview(manual: NamedDependency[Manual]) -> Response[bytes]:
 @get(
     "/docs/errors",
     opt=_OPEN,
-    security=[],
+    operation_class=OpenOperation,
     operation_id="docsErrors",
     tags=["docs"],
     summary="All errors, by code",

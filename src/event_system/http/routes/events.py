@@ -22,7 +22,6 @@ from event_system.http.sse import LiveResponse
 from event_system.kernel.errors import (
     EventNotFoundError,
     InvalidPatternError,
-    InvalidQueryError,
     StoppingError,
     TooManyStreamsError,
 )
@@ -65,7 +64,7 @@ Fields: TypeAlias = Annotated[
     tags=["events"],
     summary="Find events",
     description="A page of the events that match; `next` continues, null ends.",
-    responses=answers(views.EventPage, EVENT_PAGE, InvalidQueryError, InvalidPatternError),
+    responses=answers(views.EventPage, EVENT_PAGE, InvalidPatternError),
 )
 async def list_events(
     services: NamedDependency[Services],
@@ -106,7 +105,7 @@ async def list_events(
     tags=["events"],
     summary="Look at one event",
     description="The newest event with this id, and how each listener stands to it.",
-    responses=answers(views.EventDetail, EVENT_DETAIL, EventNotFoundError, InvalidQueryError),
+    responses=answers(views.EventDetail, EVENT_DETAIL, EventNotFoundError),
 )
 async def get_event(
     request: Request[Any, Any, Any],
@@ -145,9 +144,7 @@ LastIdHeader: TypeAlias = Annotated[
         '`event: gap` with `{"from","to"}`, the offsets between which events were left out, '
         "and goes on live. A comment comes every 15 seconds."
     ),
-    responses=stream_answers(
-        InvalidQueryError, InvalidPatternError, TooManyStreamsError, StoppingError
-    ),
+    responses=stream_answers(InvalidPatternError, TooManyStreamsError, StoppingError),
 )
 async def stream_events(
     services: NamedDependency[Services],

@@ -11,7 +11,7 @@ from event_system.http import views
 from event_system.http.access import OPEN
 from event_system.http.app import Services
 from event_system.http.health import Health
-from event_system.http.openapi.answers import answers
+from event_system.http.openapi.answers import OpenOperation, answers
 from event_system.http.openapi.examples import HEALTH
 from event_system.http.replies import json_reply
 from event_system.kernel.clock import to_datetime
@@ -25,7 +25,7 @@ _LIFE: Final = {"status": "ok"}
 @get(
     "/health",
     opt=_OPEN,
-    security=[],
+    operation_class=OpenOperation,
     operation_id="health",
     tags=["health"],
     summary="The node and its components",
@@ -46,7 +46,7 @@ def _view(found: Health, now_us: int) -> views.Health:
 @get(
     "/health/live",
     opt=_OPEN,
-    security=[],
+    operation_class=OpenOperation,
     operation_id="live",
     tags=["health"],
     summary="Whether the process answers",
@@ -59,7 +59,7 @@ async def live() -> Response[bytes]:
 @get(
     "/health/ready",
     opt=_OPEN,
-    security=[],
+    operation_class=OpenOperation,
     operation_id="ready",
     tags=["health"],
     summary="Whether the node takes events",

@@ -21,7 +21,6 @@ from event_system.kernel.errors import (
     EventTooLargeError,
     InvalidBatchError,
     InvalidEventError,
-    InvalidQueryError,
     MalformedBodyError,
     ProbeDisabledError,
     RequestTimeoutError,
@@ -96,7 +95,6 @@ async def probe(
         BATCH_RECEIPT,
         InvalidBatchError,
         BatchTooLargeError,
-        InvalidQueryError,
         *_EVENT_ERRORS,
     ),
 )

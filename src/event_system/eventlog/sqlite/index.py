@@ -1,0 +1,195 @@
+"""The index of the log, built in sorted runs on a thread of its own.
+
+A run covers a fixed number of offsets. It holds a posting for each id and subject, and one for
+each block of offsets in which a type or a source occurs: blocks halve the work for keys that are
+everywhere, and a search reads them in order anyway. Everything here is derived: an index that
+cannot be trusted is deleted and built again while queries scan the log.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event, Thread
+
+import apsw
+
+from event_system.eventlog.sqlite.schema import INDEX_FILE, INDEX_LAYOUT, connect_index
+
+RUN_EVENTS = 16_384
+BLOCK_EVENTS = 64
+REST_SECONDS = 0.05
+RETRY_SECONDS = 5.0
+DAMAGED_FILE = "index.damaged"
+DAMAGE = (apsw.CorruptError, apsw.NotADBError)
+
+_log = logging.getLogger(__name__)
+
+_INSERT_KEYS = """
+INSERT INTO keys SELECT :run, key, offset FROM (
+    SELECT id_key AS key, offset FROM log.events WHERE offset BETWEEN :first AND :last
+    UNION ALL
+    SELECT subject_key, offset FROM log.events
+        WHERE offset BETWEEN :first AND :last AND subject_key IS NOT NULL
+    UNION ALL
+    SELECT DISTINCT type_key, offset - (offset - :first) % :block FROM log.events
+        WHERE offset BETWEEN :first AND :last
+    UNION ALL
+    SELECT DISTINCT source_key, offset - (offset - :first) % :block FROM log.events
+        WHERE offset BETWEEN :first AND :last
+) ORDER BY key, offset
+"""
+_SELECT_TYPES = """
+SELECT DISTINCT type, type_key FROM log.events WHERE offset BETWEEN :first AND :last
+"""
+_INSERT_TYPE = "INSERT OR IGNORE INTO types VALUES (?, ?)"
+_INSERT_TYPE_RUN = "INSERT OR IGNORE INTO type_runs VALUES (?, ?)"
+_INSERT_RUN = "INSERT INTO runs VALUES (:run, :first, :last)"
+_NEWEST_RUN = "SELECT run, first_offset, last_offset FROM runs ORDER BY run DESC LIMIT 1"
+_OF_THIS_LOG = """
+SELECT 1 FROM log.events e CROSS JOIN keys k
+ON k.run = :run AND k.key = e.id_key AND k.offset = e.offset WHERE e.offset = :last
+"""
+
+
+class Indexer:
+    """Builds a run whenever the log has grown by one. `notify` is cheap; any thread may call it.
+
+    `on_run(first, last, run)` is called on the indexer's thread after each commit.
+    `indexed_through` is the last offset of the newest run; the log beyond it is not indexed.
+    `failure` says why no run can be built at present.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        head: int,
+        on_run: Callable[[int, int, int], None],
+        run_events: int = RUN_EVENTS,
+        rest_seconds: float = REST_SECONDS,
+    ) -> None:
+        self.failure: str | None = None
+        self._directory = directory
+        self._head = head
+        self._on_run = on_run
+        self._run_events = run_events
+        self._rest_seconds = rest_seconds
+        self._connection = open_index(directory, head, run_events)
+        newest = self._connection.execute(_NEWEST_RUN).fetchone()
+        self.indexed_through: int = newest[2] if newest else 0
+        self._wake = Event()
+        self._stopping = Event()
+        self._thread = Thread(target=self._run, name="eventlog-indexer", daemon=True)
+
+    def start(self) -> None:
+        self._wake.set()
+        self._thread.start()
+
+    def notify(self, head: int) -> None:
+        """The log has grown up to `head`."""
+        self._head = head
+        if self._is_due() and not self._wake.is_set():
+            self._wake.set()
+
+    def stop(self) -> None:
+        """End the thread after the run that it is building, and close the index."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._connection.close()
+
+    # The thread
+
+    def _run(self) -> None:
+        while self._wake.wait() and not self._stopping.is_set():
+            self._wake.clear()
+            try:
+                self._build_due_runs()
+            except DAMAGE as error:
+                self.failure = str(error)
+                distrust(self._directory, error)
+                return
+            except apsw.Error as error:
+                self.failure = str(error)
+                _log.warning("the index could not be extended and will be later: %s", error)
+                self._stopping.wait(RETRY_SECONDS)
+                self._wake.set()
+
+    def _build_due_runs(self) -> None:
+        while self._is_due():
+            self._build_run()
+            self.failure = None
+            if self._stopping.wait(self._rest_seconds):  # leave the processor to those who write
+                return
+
+    def _is_due(self) -> bool:
+        return self._head - self.indexed_through >= self._run_events
+
+    def _build_run(self) -> None:
+        first = self.indexed_through + 1
+        last = first + self._run_events - 1
+        run = (first - 1) // self._run_events
+        span = {"run": run, "first": first, "last": last, "block": BLOCK_EVENTS}
+        with self._connection as connection:
+            connection.execute(_INSERT_KEYS, span)
+            types = connection.execute(_SELECT_TYPES, span).fetchall()
+            connection.executemany(_INSERT_TYPE, types)
+            connection.executemany(_INSERT_TYPE_RUN, [(key, run) for _, key in types])
+            connection.execute(_INSERT_RUN, span)
+        self.indexed_through = last
+        self._on_run(first, last, run)
+
+
+def open_index(directory: Path, head: int, run_events: int) -> apsw.Connection:
+    """The index's connection; an index that does not fit the log is deleted first."""
+    fault: str | None = "damage was found while it was in use"
+    if not (directory / DAMAGED_FILE).exists():
+        try:
+            connection = connect_index(directory)
+            fault = _fault(connection, head, run_events)
+        except DAMAGE as error:
+            fault = str(error)
+        else:
+            if fault is None:
+                return connection
+            connection.close()
+    _log.warning("the index is built again, searches are slower meanwhile: %s", fault)
+    return _replace(directory)
+
+
+def _fault(index: apsw.Connection, head: int, run_events: int) -> str | None:
+    """Why the index does not fit the log; None where it does."""
+    if index.pragma("user_version") != INDEX_LAYOUT:
+        return "it has another layout"
+    newest = index.execute(_NEWEST_RUN).fetchone()
+    if newest is None:
+        return None
+    run, first, last = newest
+    if last > head:
+        return f"it reaches to offset {last}, the log only to {head}"
+    if last - first + 1 != run_events or last != (run + 1) * run_events:
+        return f"its runs have {last - first + 1} events instead of {run_events}"
+    if index.execute(_OF_THIS_LOG, {"run": run, "last": last}).fetchone() is None:
+        return "it belongs to another log"
+    return None
+
+
+def _replace(directory: Path) -> apsw.Connection:
+    mark = directory / DAMAGED_FILE  # stands until the new index does
+    mark.touch()
+    for suffix in ("-wal", "-shm", ""):
+        (directory / f"{INDEX_FILE}{suffix}").unlink(missing_ok=True)
+    connection = connect_index(directory)
+    mark.unlink()
+    return connection
+
+
+def distrust(directory: Path, error: Exception) -> None:
+    """Leave a mark by which the next start deletes the index and builds it again."""
+    mark = directory / DAMAGED_FILE
+    if not mark.exists():
+        mark.touch()
+        _log.error("the index is damaged; a restart of the node builds it again: %s", error)

@@ -1,0 +1,276 @@
+"""How stored events are found: by the index as far as it reaches, by a scan beyond.
+
+The index is read run by run from the end at which the page begins, so a page costs what it
+holds and one probe a run, however large the log is. Keys are hashes: every hit is compared
+with the stored strings.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from heapq import merge
+from itertools import chain
+from operator import attrgetter
+from types import TracebackType
+from typing import Any, TypeAlias
+
+import apsw
+
+from event_system.eventlog.sqlite.index import BLOCK_EVENTS
+from event_system.eventlog.sqlite.schema import COLUMNS
+from event_system.events.event import KEY_COLUMNS, Event
+from event_system.kernel.lanes import id_key, source_key, subject_key, type_key
+from event_system.kernel.patterns import matches
+
+MAX_TYPES = 256
+_SAMPLED_RUNS = 4
+_SAMPLED_POSTINGS = 512
+
+_FIELDS = ", ".join(f"e.{name}" for name in ("offset", *COLUMNS[KEY_COLUMNS:]))
+_NEWEST_RUN = "SELECT run, last_offset FROM idx.runs ORDER BY run DESC LIMIT 1"
+_HEAD = "SELECT coalesce(max(offset), 0) FROM events"
+_RECEIVED = "SELECT received_us FROM events WHERE offset >= ? ORDER BY offset LIMIT 1"
+_TYPES = "SELECT type, type_key FROM idx.types WHERE type GLOB ?"
+_SAMPLE = f"""
+SELECT count(*) FROM (
+    SELECT 1 FROM idx.keys WHERE run = ? AND key = ? LIMIT {_SAMPLED_POSTINGS}
+)
+"""  # noqa: S608 - our own number
+_SCAN = f"""
+SELECT {_FIELDS} FROM events e WHERE e.offset BETWEEN :low AND :high AND {{terms}}
+ORDER BY e.offset {{way}}
+"""  # noqa: S608 - our own names
+# A posting speaks for the `width` offsets after it as well, as far as its run reaches.
+_FOLLOW = f"""
+SELECT {_FIELDS} FROM {{runs}} r CROSS JOIN idx.keys k CROSS JOIN events e
+WHERE {{of_runs}} r.run BETWEEN :first_run AND :last_run
+AND k.run = r.run AND k.key = :key AND k.offset BETWEEN :low - :width AND :high
+AND e.offset BETWEEN max(k.offset, :low)
+    AND min(k.offset + :width, :high, (r.run + 1) * :run_events)
+AND {{terms}}
+ORDER BY r.run {{way}}, k.offset {{way}}, e.offset {{way}}
+"""  # noqa: S608 - our own names
+
+Values: TypeAlias = Mapping[str, Any]
+
+
+class Snapshot:
+    """Log and index as they were at one moment: no run committed meanwhile is seen by half.
+
+    `head` is the newest offset, `through` the last one that the index knows.
+    """
+
+    def __init__(self, connection: apsw.Connection, *, indexed: bool = True) -> None:
+        self._connection = connection
+        self._indexed = indexed
+        self._open: list[apsw.Cursor] = []
+        self.run_events = 1
+        self.through = 0
+        self.head = 0
+
+    def __enter__(self) -> Snapshot:
+        self._connection.execute("BEGIN")
+        try:
+            self._look()
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        return self
+
+    def _look(self) -> None:
+        # The index first: the log that is seen after it holds all that the index knows.
+        newest = self._connection.execute(_NEWEST_RUN).fetchone() if self._indexed else None
+        if newest is not None:
+            run, self.through = newest
+            self.run_events = self.through // (run + 1)
+        self.head = self._connection.execute(_HEAD).get
+
+    def rows(self, sql: str, values: Values | tuple[Any, ...] = ()) -> apsw.Cursor:
+        """The rows of a statement, read as they are taken."""
+        cursor = self._connection.cursor()
+        self._open.append(cursor)
+        return cursor.execute(sql, values)
+
+    def run_of(self, offset: int) -> int:
+        return (offset - 1) // self.run_events
+
+    def first_received(self, us: int) -> int:
+        """The first offset received at or after this time; `head + 1` where there is none."""
+        offsets = range(1, self.head + 1)
+        return 1 + bisect_left(offsets, us, key=self._received)
+
+    def _received(self, offset: int) -> int:
+        return int(self._connection.execute(_RECEIVED, (offset,)).get)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for cursor in self._open:
+            cursor.close(True)
+        self._connection.execute("ROLLBACK")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an event must have. `pattern` is parsed; None anywhere asks for nothing."""
+
+    id: str | None = None
+    subject: str | None = None
+    source: str | None = None
+    pattern: tuple[str, ...] | None = None
+
+    @property
+    def exact_type(self) -> str | None:
+        if self.pattern is None or "*" in self.pattern or self.pattern[-1] == ">":
+            return None
+        return ".".join(self.pattern)
+
+    @property
+    def wildcard(self) -> tuple[str, ...] | None:
+        """The pattern, where it stands for several types but not for all."""
+        several = self.pattern not in (None, (">",)) and self.exact_type is None
+        return self.pattern if several else None
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Postings of one key; of one type, where `type` is given."""
+
+    key: int
+    width: int = 0
+    type: str | None = None
+
+
+Streams: TypeAlias = list[Stream]
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """One search in one snapshot: `events(low, high)` yields what is wanted, in order."""
+
+    view: Snapshot
+    wanted: Wanted
+    newest_first: bool
+
+    def events(self, low: int, high: int) -> Iterator[Event]:
+        """Events with offsets from `low` to `high`; nothing is read before it is asked for."""
+        through = self.view.through
+        parts = [self._indexed(low, min(high, through)), self._scan(max(low, through + 1), high)]
+        return chain.from_iterable(reversed(parts) if self.newest_first else parts)
+
+    def _indexed(self, low: int, high: int) -> Iterator[Event]:
+        if low > high:
+            return
+        streams = self._streams(low, high)
+        if streams is None:
+            yield from self._scan(low, high)
+            return
+        parts = [self._follow(stream, low, high) for stream in streams]
+        yield from merge(*parts, key=attrgetter("offset"), reverse=self.newest_first)
+
+    def _follow(self, stream: Stream, low: int, high: int) -> Iterator[Event]:
+        terms, values = _terms(self.wanted, stream.type)
+        by_type = stream.type is not None
+        sql = _FOLLOW.format(
+            runs="idx.type_runs" if by_type else "idx.runs",
+            of_runs="r.type_key = :key AND" if by_type else "",
+            terms=terms,
+            way=self._way,
+        )
+        span = {"first_run": self.view.run_of(low), "last_run": self.view.run_of(high)}
+        span |= {"low": low, "high": high, "run_events": self.view.run_events}
+        values |= {**span, "key": stream.key, "width": stream.width}
+        return self._verified(sql, values, self.wanted.wildcard if not by_type else None)
+
+    def _scan(self, low: int, high: int) -> Iterator[Event]:
+        terms, values = _terms(self.wanted, None)
+        sql = _SCAN.format(terms=terms, way=self._way)
+        return self._verified(sql, {**values, "low": low, "high": high}, self.wanted.wildcard)
+
+    def _verified(
+        self, sql: str, values: Values, pattern: tuple[str, ...] | None
+    ) -> Iterator[Event]:
+        for row in self.view.rows(sql, values):
+            event = Event(*row)
+            if pattern is None or matches(pattern, event.type):
+                yield event
+
+    @property
+    def _way(self) -> str:
+        return "DESC" if self.newest_first else "ASC"
+
+    # Which postings to follow
+
+    def _streams(self, low: int, high: int) -> Streams | None:
+        """Those of the rarest key; None where no key narrows the search."""
+        wanted = self.wanted
+        if wanted.id is not None:
+            return [Stream(id_key(wanted.id))]
+        choices: list[Streams] = []
+        if wanted.subject is not None:
+            choices.append([Stream(subject_key(wanted.subject))])
+        types = self._type_streams()
+        if types is not None:
+            choices.append(types)
+        if wanted.source is not None:
+            choices.append([Stream(source_key(wanted.source), BLOCK_EVENTS - 1)])
+        if len(choices) < 2:
+            return choices[0] if choices else None
+        return min(choices, key=lambda streams: self._cost(streams, low, high))
+
+    def _type_streams(self) -> Streams | None:
+        exact = self.wanted.exact_type
+        if exact is not None:
+            return [Stream(type_key(exact), BLOCK_EVENTS - 1, exact)]
+        pattern = self.wanted.wildcard
+        if pattern is None:
+            return None
+        streams: Streams = []
+        for type_, key in self.view.rows(_TYPES, (_glob(pattern),)):
+            if matches(pattern, type_):
+                streams.append(Stream(key, BLOCK_EVENTS - 1, type_))
+            if len(streams) > MAX_TYPES:
+                return None
+        return streams
+
+    def _cost(self, streams: Streams, low: int, high: int) -> int:
+        """Postings in a few runs spread over the range."""
+        first, last = self.view.run_of(low), self.view.run_of(high)
+        step = max(1, (last - first) // (_SAMPLED_RUNS - 1))
+        counts = (
+            self.view.rows(_SAMPLE, (run, stream.key)).get
+            for run in range(first, last + 1, step)
+            for stream in streams
+        )
+        return sum(counts)
+
+
+def _terms(wanted: Wanted, type_: str | None) -> tuple[str, dict[str, Any]]:
+    """SQL that is true of what is wanted, and its values; patterns are still to be verified."""
+    type_ = type_ or wanted.exact_type
+    terms = ["TRUE"]
+    values: dict[str, Any] = {}
+    keys = (
+        ("id", wanted.id, id_key),
+        ("subject", wanted.subject, subject_key),
+        ("type", type_, type_key),
+        ("source", wanted.source, source_key),
+    )
+    for name, text, key in keys:
+        if text is not None:
+            terms.append(f"e.{name}_key = :{name}_key AND e.{name} = :{name}")
+            values |= {f"{name}_key": key(text), name: text}
+    if wanted.wildcard is not None and type_ is None:
+        terms.append("e.type GLOB :glob")
+        values["glob"] = _glob(wanted.wildcard)
+    return " AND ".join(terms), values
+
+
+def _glob(pattern: tuple[str, ...]) -> str:
+    """A GLOB that every match of the pattern fulfils; its `*` may span dots."""
+    return ".".join("*" if segment == ">" else segment for segment in pattern)

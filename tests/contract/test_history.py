@@ -1,0 +1,245 @@
+"""What every `History` promises, over each implementation.
+
+An implementation joins by a factory in `HISTORIES`: given a directory and the rows of a log, it
+opens a history of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from event_system.eventlog.sqlite.history import SqliteHistory
+from event_system.eventlog.sqlite.reader import Reader
+from event_system.events.event import Row, event_of
+from event_system.events.ports import Filter, History
+from event_system.kernel.errors import InvalidPatternError
+from tests.support.rows import row
+from tests.support.stored_log import StoredLog
+
+OpenHistory: TypeAlias = Callable[[Path, Sequence[Row]], AbstractAsyncContextManager[History]]
+
+
+def embedded(indexed: float) -> OpenHistory:
+    """The embedded log with this part of its events indexed."""
+
+    @asynccontextmanager
+    async def open_history(directory: Path, rows: Sequence[Row]) -> AsyncIterator[History]:
+        log = StoredLog(directory)
+        log.append(rows[: int(len(rows) * indexed)])
+        log.build_index()
+        log.append(rows[log.head :])
+        reader = Reader(directory)
+        try:
+            yield SqliteHistory(reader)
+        finally:
+            await reader.close()
+            log.close()
+
+    return open_history
+
+
+HISTORIES: dict[str, OpenHistory] = {
+    "embedded, indexed": embedded(1.0),
+    "embedded, indexed in part": embedded(0.5),
+    "embedded, not indexed": embedded(0.0),
+}
+
+TYPES = ("player.login", "player.level_up", "player.item.drop", "guild.war.end", "system")
+ROWS = [
+    row(
+        f"e{number}",
+        type_=TYPES[number % 5],
+        source=("game", "web", "ops")[number % 3],
+        subject=(None, "p1", "p2", "p3")[number % 4],
+        received_us=1_000 + 10 * (number // 2),  # two events share each time
+        data=b'{"n":%d}' % number,
+    )
+    for number in range(120)
+]
+
+
+@pytest.fixture(params=HISTORIES.values(), ids=HISTORIES.keys())
+def open_history(request: pytest.FixtureRequest) -> OpenHistory:
+    factory: OpenHistory = request.param
+    return factory
+
+
+@pytest.fixture
+async def history(open_history: OpenHistory, tmp_path: Path) -> AsyncIterator[History]:
+    async with open_history(tmp_path, ROWS) as opened:
+        yield opened
+
+
+async def all_offsets(
+    history: History, query: Filter, *, limit: int = 7, newest_first: bool = False
+) -> list[int]:
+    """The offsets of all pages; checks that only the last one may be short."""
+    found: list[int] = []
+    cursor = None
+    while True:
+        page = await history.find(query, limit=limit, newest_first=newest_first, cursor=cursor)
+        found += [event.offset for event in page.events]
+        if page.next is None:
+            return found
+        assert len(page.events) == limit
+        cursor = page.next
+
+
+def offsets_where(chosen: Callable[[Row], bool]) -> list[int]:
+    return [offset for offset, stored in enumerate(ROWS, 1) if chosen(stored)]
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+async def test_everything_is_found_in_the_order_asked_for(
+    history: History, newest_first: bool
+) -> None:
+    found = await all_offsets(history, Filter(), newest_first=newest_first)
+
+    assert found == sorted(range(1, len(ROWS) + 1), reverse=newest_first)
+
+
+async def test_a_found_event_is_whole(history: History) -> None:
+    page = await history.find(Filter(), limit=3, newest_first=False, cursor=41)
+
+    assert page.events == [event_of(offset, ROWS[offset - 1]) for offset in (42, 43, 44)]
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize(
+    ("pattern", "types"),
+    [
+        ("player.login", {"player.login"}),
+        ("player.*", {"player.login", "player.level_up"}),
+        ("player.>", {"player.login", "player.level_up", "player.item.drop"}),
+        ("*.*.*", {"player.item.drop", "guild.war.end"}),
+        ("*.item.>", {"player.item.drop"}),
+        ("*", {"system"}),
+        (">", set(TYPES)),
+        ("player", set()),
+        ("guild.war.end.more", set()),
+    ],
+)
+async def test_a_pattern_finds_the_types_that_it_matches(
+    history: History, pattern: str, types: set[str], newest_first: bool
+) -> None:
+    found = await all_offsets(history, Filter(pattern=pattern), newest_first=newest_first)
+
+    expected = offsets_where(lambda stored: stored[5] in types)
+    assert found == sorted(expected, reverse=newest_first)
+
+
+async def test_source_and_subject_are_compared_whole(history: History) -> None:
+    web = await all_offsets(history, Filter(source="web"))
+    player = await all_offsets(history, Filter(subject="p2"))
+    none = await all_offsets(history, Filter(subject="p"))
+
+    assert web == offsets_where(lambda stored: stored[6] == "web")
+    assert player == offsets_where(lambda stored: stored[8] == "p2")
+    assert none == []
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+async def test_all_conditions_hold_at_once(history: History, newest_first: bool) -> None:
+    query = Filter(pattern="player.>", source="game", subject="p3", since_us=1_100, until_us=1_500)
+
+    found = await all_offsets(history, query, limit=2, newest_first=newest_first)
+
+    expected = offsets_where(
+        lambda stored: (
+            stored[5].startswith("player.")
+            and stored[6] == "game"
+            and stored[8] == "p3"
+            and 1_100 <= stored[10] < 1_500
+        )
+    )
+    assert found == sorted(expected, reverse=newest_first)
+    assert len(found) > 2
+
+
+@pytest.mark.parametrize(
+    ("since_us", "until_us", "offsets"),
+    [
+        (1_100, 1_120, [21, 22, 23, 24]),
+        (1_101, 1_111, [23, 24]),
+        (None, 1_010, [1, 2]),
+        (1_590, None, [119, 120]),
+        (1_591, None, []),
+        (None, 1_000, []),
+        (1_200, 1_100, []),
+        (-(10**20), 10**20, list(range(1, 121))),
+    ],
+)
+async def test_since_is_inclusive_and_until_exclusive(
+    history: History, since_us: int | None, until_us: int | None, offsets: list[int]
+) -> None:
+    query = Filter(since_us=since_us, until_us=until_us)
+
+    assert await all_offsets(history, query) == offsets
+    assert await all_offsets(history, query, newest_first=True) == offsets[::-1]
+
+
+async def test_a_page_that_ends_with_the_last_event_has_no_next(history: History) -> None:
+    query = Filter(pattern="system")
+
+    page = await history.find(query, limit=24, newest_first=False, cursor=None)
+
+    assert len(page.events) == 24
+    assert page.next is None
+
+
+@pytest.mark.parametrize("cursor", [-1, 0, 121, 10**30])
+@pytest.mark.parametrize("newest_first", [False, True])
+async def test_a_cursor_beyond_the_log_is_no_error(
+    history: History, cursor: int, newest_first: bool
+) -> None:
+    page = await history.find(Filter(), limit=200, newest_first=newest_first, cursor=cursor)
+
+    everything = (cursor > 120) == newest_first
+    assert len(page.events) == (120 if everything else 0)
+    assert page.next is None
+
+
+async def test_a_malformed_pattern_is_refused(history: History) -> None:
+    with pytest.raises(InvalidPatternError):
+        await history.find(Filter(pattern="a..b"), limit=1, newest_first=True, cursor=None)
+
+
+async def test_an_event_is_found_by_its_offset(history: History) -> None:
+    assert await history.at(77) == event_of(77, ROWS[76])
+    assert await history.at(0) is None
+    assert await history.at(121) is None
+    assert await history.at(10**30) is None
+
+
+async def test_an_event_is_found_by_its_id(history: History) -> None:
+    assert await history.get("e5") == event_of(6, ROWS[5])
+    assert await history.get("e119") == event_of(120, ROWS[119])
+    assert await history.get("e5", "web") is None
+    assert await history.get("nobody") is None
+
+
+async def test_the_newest_event_of_an_id_is_found(
+    open_history: OpenHistory, tmp_path: Path
+) -> None:
+    rows = [row("same", source=("game", "web", "ops")[number // 10]) for number in range(30)]
+
+    async with open_history(tmp_path, rows) as history:
+        newest, of_game = await history.get("same"), await history.get("same", "game")
+
+    assert newest is not None
+    assert newest.offset == 30
+    assert of_game is not None
+    assert of_game.offset == 10
+
+
+async def test_an_empty_log_has_an_empty_history(open_history: OpenHistory, tmp_path: Path) -> None:
+    async with open_history(tmp_path, []) as history:
+        assert await all_offsets(history, Filter(since_us=1, until_us=2)) == []
+        assert await all_offsets(history, Filter(pattern="player.*", subject="p1")) == []
+        assert await history.get("e1") is None
+        assert await history.at(1) is None
