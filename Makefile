@@ -25,7 +25,7 @@ help: ## this list
 
 .PHONY: serve
 serve: $(RUN) ## one node on 127.0.0.1:8080, metrics on 9090 (ARGS="--data-dir DIR …")
-	@exec $(BIN)/event-system serve $(ARGS)
+	@exec $(BIN)/event-system serve --listeners examples/listeners.py $(ARGS)
 
 .PHONY: demo
 demo: $(RUN) ## a small game server plays against the node of `make serve`

@@ -34,6 +34,7 @@ ROOMS = {
     "xxhash": {"database", "kernel"},
     "yaml": {"cli", "node"},
 }
+UNDER_UVICORN = {"httptools"}
 DISTRIBUTIONS = {"yaml": "pyyaml"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
@@ -61,6 +62,10 @@ def test_a_library_is_imported_in_its_own_rooms_only() -> None:
     }
 
     assert {library: rooms for library, rooms in strangers.items() if rooms} == {}
+
+
+def test_no_library_is_carried_along_unused() -> None:
+    assert set(ROOMS) - set(_third_party()) == UNDER_UVICORN
 
 
 def test_what_is_imported_is_declared_and_nothing_else() -> None:

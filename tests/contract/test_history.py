@@ -63,10 +63,9 @@ ROWS = [
 ]
 
 
-@pytest.fixture(params=HISTORIES.values(), ids=HISTORIES.keys())
+@pytest.fixture(params=sorted(HISTORIES))
 def open_history(request: pytest.FixtureRequest) -> OpenHistory:
-    factory: OpenHistory = request.param
-    return factory
+    return HISTORIES[request.param]
 
 
 @pytest.fixture

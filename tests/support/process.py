@@ -35,15 +35,17 @@ class NodeProcess:
         self.start_seconds = 0.0
         self.process: subprocess.Popen[str] | None = None
         self._ready = threading.Event()
+        self._readers: list[threading.Thread] = []
 
     def __enter__(self) -> NodeProcess:
         self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+        if self.process is not None:
+            if self.process.poll() is None:
+                self.process.kill()
+            self._ended()
 
     @property
     def url(self) -> str:
@@ -53,6 +55,7 @@ class NodeProcess:
         """Start, and wait until it listens."""
         began = time.monotonic()
         self._ready.clear()
+        self.port = 0
         arguments = [sys.executable, "-m", "event_system.cli", "serve", "--config", str(self.config)]
         arguments += ["--data-dir", str(self.data), "--port", "0", "--metrics-port", "0"]
         for path in self.listeners:
@@ -65,10 +68,13 @@ class NodeProcess:
             text=True,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
-        for stream in (self.process.stdout, self.process.stderr):
-            threading.Thread(target=self._read, args=(stream,), daemon=True).start()
-        if not self._ready.wait(READY_SECONDS):
+        streams = (self.process.stdout, self.process.stderr)
+        self._readers = [threading.Thread(target=self._read, args=(s,)) for s in streams]
+        for reader in self._readers:
+            reader.start()
+        if not self._ready.wait(READY_SECONDS) or self.port == 0:
             self.process.kill()
+            self._ended()
             raise AssertionError("the node did not start:\n" + "\n".join(self.log))
         self.start_seconds = time.monotonic() - began
 
@@ -81,20 +87,28 @@ class NodeProcess:
                 self.metrics_port = int(found[1])
             if line.startswith("  data"):
                 self._ready.set()
-        if self.process is not None and self.process.wait() is not None:
-            self._ready.set()
+        stream.close()
+        self._ready.set()  # it ended; `start` looks whether it ever listened
 
     def kill(self) -> None:
         """`kill -9`."""
         assert self.process is not None
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+        self._ended()
+
+    def _ended(self) -> int:
+        """Wait for the end, and for the last lines of the log."""
+        assert self.process is not None
+        code = self.process.wait(30)
+        for reader in self._readers:
+            reader.join()
+        return code
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End as an operator does; the exit code."""
         assert self.process is not None
         self.process.send_signal(number)
-        return self.process.wait(30)
+        return self._ended()
 
     def signal(self, number: int) -> None:
         assert self.process is not None

@@ -69,9 +69,13 @@ class Game:
     greeting: str = ""
     offset: int = 0
     seconds: float = 0.0
+    lost: httpx.TransportError | None = None
 
     async def play(self, moves: Iterable[Move]) -> None:
-        """Send every move; at most 32 wait for their answers, so a slow node slows the game."""
+        """Send every move; at most 32 wait for their answers, so a slow node slows the game.
+
+        Raises `httpx.TransportError` once the node is gone.
+        """
         started = self.clock.monotonic()
         room = asyncio.Semaphore(AT_ONCE)
         async with (
@@ -79,20 +83,28 @@ class Game:
             asyncio.TaskGroup() as tasks,
         ):
             for move in moves:
+                if self.lost:
+                    break
                 await asyncio.sleep(max(0.0, started + move.at - self.clock.monotonic()))
                 await room.acquire()
                 task = tasks.create_task(self._send(client, move))
                 task.add_done_callback(lambda _: room.release())
                 self.seconds = self.clock.monotonic() - started
+        if self.lost:
+            raise self.lost
 
     async def _send(self, client: httpx.AsyncClient, move: Move) -> None:
         body = {"type": move.type, "source": SOURCE, "subject": move.subject, "data": move.data}
         began = self.clock.monotonic()
-        answer = await client.post(
-            "/api/events/trigger",
-            content=msgspec.json.encode(body),
-            headers={"content-type": "application/json"},
-        )
+        try:
+            answer = await client.post(
+                "/api/events/trigger",
+                content=msgspec.json.encode(body),
+                headers={"content-type": "application/json"},
+            )
+        except httpx.TransportError as error:
+            self.lost = error
+            return
         self.waits_ms.append((self.clock.monotonic() - began) * 1000)
         self._count(move, answer)
 

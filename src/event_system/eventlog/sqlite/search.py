@@ -159,6 +159,8 @@ class Search:
 
     def events(self, low: int, high: int) -> Iterator[Event]:
         """Events with offsets from `low` to `high`; nothing is read before it is asked for."""
+        if low > high:
+            return iter(())
         through = self.view.through
         parts = [self._indexed(low, min(high, through)), self._scan(max(low, through + 1), high)]
         return chain.from_iterable(reversed(parts) if self.newest_first else parts)

@@ -1,0 +1,63 @@
+"""The examples of docs/http-api.md do what the page says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from event_system.events.ports import Delivery
+from tests.support.site import Site
+
+PAGE = Path(__file__).parents[3] / "docs" / "http-api.md"
+_BLOCKS = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
+_TIMED_OUT = 28  # curl's exit code for the stream, which never ends by itself
+
+
+def _examples() -> Iterator[tuple[str, Any]]:
+    """Each shell block with the JSON block right behind it, if there is one."""
+    blocks = [(found[1], found[2]) for found in _BLOCKS.finditer(PAGE.read_text("utf-8"))]
+    for (kind, text), (next_kind, next_text) in zip(blocks, [*blocks[1:], ("", "")], strict=True):
+        if kind == "sh":
+            yield text, json.loads(next_text) if next_kind == "json" else None
+
+
+async def _run(script: str) -> tuple[int, str]:
+    process = await asyncio.create_subprocess_exec(
+        *("bash", "-c", script), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+    )
+    out, _ = await process.communicate()
+    return process.returncode or 0, out.decode()
+
+
+def _shape(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _shape(each) for key, each in value.items()}
+    return [_shape(each) for each in value] if isinstance(value, list) else None
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+async def test_every_example_of_the_page_works_in_its_order(site: Site) -> None:
+    site.deliveries.deliveries = [Delivery("event-system.self-test", "async", "handled")]
+    examples = list(_examples())
+
+    for script, expected in examples:
+        streams = "stream" in script
+        fail = script.replace("curl ", f"curl --{'no-' if streams else ''}progress-meter --fail ", 1)
+        code, out = await _run(fail.replace("http://localhost:8080", site.url))
+        assert code == (_TIMED_OUT if streams else 0), script
+        if streams:
+            assert "event: event\ndata: {" in out
+        elif expected is not None and "/health" not in script:
+            found = json.loads(out)
+            if "limit=20" in script:
+                found["events"] = found["events"][:1]
+            assert _shape(found) == _shape(expected), script
+
+    assert len(examples) == 11
