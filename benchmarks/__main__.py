@@ -36,8 +36,12 @@ def main() -> int:
 
 def _machine() -> str:
     model = next(
-        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-         if line.startswith("model name")), "unknown processor",
+        (
+            line.split(":")[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        "unknown processor",
     )
     kernel, python = platform.release(), platform.python_version()
     syncs = f"{_fsyncs_per_second():,.0f} fdatasync/s"

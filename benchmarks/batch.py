@@ -41,8 +41,12 @@ def run(run: Run) -> None:
 
 def _events(count_: int) -> list[dict[str, object]]:
     return [
-        {"type": "player.level_up", "subject": f"player-{n % 1000}", "id": f"e-{time.time_ns():x}-{n}",
-         "data": {"level": n % 80, "class": "mage", "zone": "north-7", "xp": 123456}}
+        {
+            "type": "player.level_up",
+            "subject": f"player-{n % 1000}",
+            "id": f"e-{time.time_ns():x}-{n}",
+            "data": {"level": n % 80, "class": "mage", "zone": "north-7", "xp": 123456},
+        }
         for n in (next(_numbers) for _ in range(count_))
     ]
 
@@ -78,11 +82,14 @@ def _row(event: dict[str, object]) -> Row:
 
 def _load(at: Node, seconds: int) -> float:
     """Stored events per second; the bodies are made beforehand."""
-    bodies = [[json.dumps(_events(SIZE)).encode() for _ in range(12 * seconds)] for _ in range(CLIENTS)]
+    bodies = [
+        [json.dumps(_events(SIZE)).encode() for _ in range(12 * seconds)] for _ in range(CLIENTS)
+    ]
     stored = [0] * CLIENTS
     started = time.perf_counter()
     threads = [
-        threading.Thread(target=_client, args=(at, bodies[n], stored, n, seconds)) for n in range(CLIENTS)
+        threading.Thread(target=_client, args=(at, bodies[n], stored, n, seconds))
+        for n in range(CLIENTS)
     ]
     for thread in threads:
         thread.start()

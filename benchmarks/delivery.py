@@ -29,7 +29,9 @@ def run(run: Run) -> None:
             lags.append(lag)
             fast.append(_ages(at)["p99_us"] / 1000)
     run.at_most(NAME, "trigger to handled p99 at 1,000 events/s", median(slow), 10, "ms")
-    run.at_most(NAME, "trigger to handled p99 at saturation, 64 connections", median(fast), 30, "ms")
+    run.at_most(
+        NAME, "trigger to handled p99 at saturation, 64 connections", median(fast), 30, "ms"
+    )
     run.at_least(NAME, "handled / accepted at saturation", median(shares), 0.9)
     run.figure(NAME, "largest lag at saturation", max(lags), "events")
 
@@ -51,7 +53,9 @@ def _saturate(run: Run, at: Node, turn: int) -> tuple[float, float]:
     handled = _listener(at)["handled"] - before
     ended.set()
     watcher.join()
-    run.figure(NAME, f"accepted with a listener, 64 connections, {seconds} s", load.per_second, "/s")
+    run.figure(
+        NAME, f"accepted with a listener, 64 connections, {seconds} s", load.per_second, "/s"
+    )
     return handled / (load.per_second * seconds), max(lags)
 
 

@@ -54,7 +54,9 @@ class Run:
     def figure(self, benchmark: str, what: str, value: float, unit: str) -> None:
         self._add(Result(benchmark, what, value, unit))
 
-    def at_least(self, benchmark: str, what: str, value: float, target: float, unit: str = "×") -> None:
+    def at_least(
+        self, benchmark: str, what: str, value: float, target: float, unit: str = "×"
+    ) -> None:
         self._add(Result(benchmark, what, value, unit, f"≥ {target:g}", value >= target))
 
     def at_most(self, benchmark: str, what: str, value: float, target: float, unit: str) -> None:
@@ -63,7 +65,10 @@ class Run:
     def _add(self, result: Result) -> None:
         self.results.append(result)
         verdict = {None: "", True: "  met", False: "  MISSED"}[result.met]
-        print(f"  {result.what}: {result.value:,.2f} {result.unit} {result.target}{verdict}", flush=True)
+        print(
+            f"  {result.what}: {result.value:,.2f} {result.unit} {result.target}{verdict}",
+            flush=True,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +119,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def process(arguments: list[str], *, cwd: Path | None = None, wait_port: int = 0) -> Iterator[subprocess.Popen[bytes]]:
+def process(
+    arguments: list[str], *, cwd: Path | None = None, wait_port: int = 0
+) -> Iterator[subprocess.Popen[bytes]]:
     """A child process, ended at the end. `wait_port`: yield once it listens there."""
     (HERE.parent / ".build").mkdir(exist_ok=True)
     log = tempfile.TemporaryFile()

@@ -21,7 +21,9 @@ def run(run: Run) -> None:
                 for side in ("durable", "noop", "granian", "plain"):
                     if side != "durable" and side != "noop" and connections == 400:
                         continue
-                    load = _measure(run, side, connections, directory / f"{side}-{connections}-{turn}")
+                    load = _measure(
+                        run, side, connections, directory / f"{side}-{connections}-{turn}"
+                    )
                     rates.setdefault(side, []).append(load.per_second)
                     if side == "durable":
                         p99.append(load.p99_ms)
@@ -49,7 +51,12 @@ def _report(run: Run, connections: int, rates: dict[str, float], p99_ms: float) 
         run.figure(NAME, f"{side}, {at}", rate, "/s")
     run.figure(NAME, f"durable p99, {at}", p99_ms, "ms")
     durable = rates["durable"]
-    run.at_least(NAME, f"durable / no-op route, {at}", durable / rates["noop"], 0.40 if connections == 64 else 0.45)
+    run.at_least(
+        NAME,
+        f"durable / no-op route, {at}",
+        durable / rates["noop"],
+        0.40 if connections == 64 else 0.45,
+    )
     if "granian" in rates:
         run.at_least(NAME, "durable / granian RSGI no-op", durable / rates["granian"], 0.9)
         run.at_least(NAME, "durable / Litestar + SQLAlchemy", durable / rates["plain"], 20)

@@ -17,7 +17,13 @@ def run(run: Run) -> None:
     inside, outside = [], []
     for turn in range(run.rounds):
         with scratch() as directory:
-            command = [sys.executable, "-m", "benchmarks.inprocess", str(directory / "in"), str(run.seconds)]
+            command = [
+                sys.executable,
+                "-m",
+                "benchmarks.inprocess",
+                str(directory / "in"),
+                str(run.seconds),
+            ]
             text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
             inside.append(float(text))
             with node(directory / "out") as at:
@@ -38,7 +44,9 @@ async def trigger_for(directory: str, seconds: float) -> float:
         while time.perf_counter() < end:
             mine += 1
             data = {"level": mine % 80, "class": "mage", "zone": "north-7", "xp": 123456}
-            await es.trigger("player.level_up", data, subject=f"p-{mine % 1000}", id=f"{number}-{mine}")
+            await es.trigger(
+                "player.level_up", data, subject=f"p-{mine % 1000}", id=f"{number}-{mine}"
+            )
             stored += 1
 
     async with EventSystem(directory) as es:

@@ -22,7 +22,9 @@ async def _drive(url: str, per_second: int, seconds: int) -> None:
     parts = urlsplit(url)
     assert parts.hostname is not None
     assert parts.port is not None
-    streams = [await asyncio.open_connection(parts.hostname, parts.port) for _ in range(CONNECTIONS)]
+    streams = [
+        await asyncio.open_connection(parts.hostname, parts.port) for _ in range(CONNECTIONS)
+    ]
     drains = [asyncio.create_task(_drain(reader)) for reader, _ in streams]
     started, sent = time.monotonic(), 0
     while sent < per_second * seconds:
@@ -45,8 +47,12 @@ async def _drain(reader: asyncio.StreamReader) -> None:
 
 def _request(number: int) -> bytes:
     body = json.dumps(
-        {"type": "player.login", "subject": f"player-{number % 500}", "id": f"{time.time_ns()}-{number}",
-         "data": {"level": number % 80, "zone": "north-7"}}
+        {
+            "type": "player.login",
+            "subject": f"player-{number % 500}",
+            "id": f"{time.time_ns()}-{number}",
+            "data": {"level": number % 80, "zone": "north-7"},
+        }
     ).encode()
     head = (
         "POST /api/events/trigger HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"

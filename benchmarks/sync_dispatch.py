@@ -41,7 +41,8 @@ async def _measure(rounds: int) -> tuple[float, float, float]:
         bind_trace=lambda traceparent: None,
     )
     route = Registry(
-        Listener(name=f"l{n}", patterns=("a",), handler=handler, mode="sync") for n in range(LISTENERS)
+        Listener(name=f"l{n}", patterns=("a",), handler=handler, mode="sync")
+        for n in range(LISTENERS)
     ).route("a")
     handlers = [entry.listener.handler for entry in route.sync]
     ours, bare = [], []

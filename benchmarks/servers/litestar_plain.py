@@ -50,7 +50,9 @@ def build(directory: str) -> Litestar:
         source = KEYS[hashlib.sha256(key.encode()).hexdigest()]
         row = {**data, "source": source, "data": str(data.get("data"))}
         async with engine.begin() as connection:
-            statement = insert(EVENTS).values(row).on_conflict_do_nothing().returning(EVENTS.c.offset)
+            statement = (
+                insert(EVENTS).values(row).on_conflict_do_nothing().returning(EVENTS.c.offset)
+            )
             offset = (await connection.execute(statement)).scalar()
         return {"id": data["id"], "offset": offset, "duplicate": offset is None}
 
@@ -59,6 +61,10 @@ def build(directory: str) -> Litestar:
 
 if __name__ == "__main__":
     uvicorn.run(
-        build(sys.argv[2]), port=int(sys.argv[1]), loop="uvloop", http="httptools",
-        log_level="error", access_log=False,
+        build(sys.argv[2]),
+        port=int(sys.argv[1]),
+        loop="uvloop",
+        http="httptools",
+        log_level="error",
+        access_log=False,
     )

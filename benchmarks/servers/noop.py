@@ -26,7 +26,9 @@ class Noop(Ingest):
     def body_limit(self, route: Route) -> int:
         return LIMIT
 
-    def handle(self, route: Route, query: bytes, headers: Headers, body: bytes, reply: Reply) -> None:
+    def handle(
+        self, route: Route, query: bytes, headers: Headers, body: bytes, reply: Reply
+    ) -> None:
         reply(ANSWER)
 
 

@@ -19,6 +19,4 @@ def build_time() -> str:
 def version_text() -> str:
     """What `event-system --version` prints."""
     python = ".".join(map(str, sys.version_info[:3]))
-    return (
-        f"Event System v{VERSION}\nBuild time: {build_time()}\nPython version: {python}"
-    )
+    return f"Event System v{VERSION}\nBuild time: {build_time()}\nPython version: {python}"

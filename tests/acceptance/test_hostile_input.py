@@ -77,8 +77,7 @@ def test_another_content_type_is_refused(node: NodeProcess, header: str) -> None
         b"POST /api/events/trigger HTTP/9.9\r\n\r\n",
         b"POST /api/events/trigger HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
         b"POST /api/events/trigger HTTP/1.1\r\nContent-Length: 5, 5\r\n\r\n",
-        b"POST /api/events/trigger HTTP/1.1\r\nContent-Length: "
-        b"99999999999999999999999999\r\n\r\n",
+        b"POST /api/events/trigger HTTP/1.1\r\nContent-Length: 99999999999999999999999999\r\n\r\n",
         b"POST /api/events/trigger HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         b"POST /api/events/trigger HTTP/1.1\r\nContent-Length: 5\r\n"
         b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -99,9 +98,7 @@ def test_a_declared_gibibyte_is_refused_before_it_is_sent(node: NodeProcess) -> 
 
 
 @pytest.mark.parametrize("path", ["/api/events/batch", "/api/events/test", "/health", "/nowhere"])
-def test_an_endless_chunked_body_is_cut_off_in_bounded_memory(
-    node: NodeProcess, path: str
-) -> None:
+def test_an_endless_chunked_body_is_cut_off_in_bounded_memory(node: NodeProcess, path: str) -> None:
     before = node.rss_bytes()
     chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n"
     with socket.create_connection(("127.0.0.1", node.port), 10) as connection:

@@ -33,7 +33,9 @@ def test_a_hundred_reloads_under_load_fail_no_request(tmp_path: Path) -> None:
         def load() -> None:
             with node.client() as client:
                 while not ended.is_set():
-                    answers.append(client.post("/api/events/trigger", json={"type": "a.b"}).status_code)
+                    answers.append(
+                        client.post("/api/events/trigger", json={"type": "a.b"}).status_code
+                    )
 
         threads = [threading.Thread(target=load) for _ in range(3)]
         for thread in threads:
@@ -136,7 +138,9 @@ def test_a_full_disk_is_a_503_and_the_node_recovers(tmp_path: Path) -> None:
         pytest.skip("mounting a small disk needs root")
     disk = tmp_path / "data"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(disk)], check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(disk)], check=False
+    )
     if mounted.returncode:
         pytest.skip("a small disk cannot be mounted here")
     try:

@@ -18,7 +18,9 @@ from event_system.eventlog.sqlite.reader import Reader
 from event_system.events.event import Row, event_of
 from event_system.events.ports import Filter, History
 from event_system.kernel.errors import InvalidPatternError
+from tests.support.memory_log import MemoryLog
 from tests.support.rows import row
+from tests.support.site import MemoryHistory
 from tests.support.stored_log import StoredLog
 
 OpenHistory: TypeAlias = Callable[[Path, Sequence[Row]], AbstractAsyncContextManager[History]]
@@ -43,7 +45,15 @@ def embedded(indexed: float) -> OpenHistory:
     return open_history
 
 
+@asynccontextmanager
+async def in_memory(directory: Path, rows: Sequence[Row]) -> AsyncIterator[History]:
+    log = MemoryLog()
+    log.rows = list(rows)
+    yield MemoryHistory(log)
+
+
 HISTORIES: dict[str, OpenHistory] = {
+    "in memory": in_memory,
     "embedded, indexed": embedded(1.0),
     "embedded, indexed in part": embedded(0.5),
     "embedded, not indexed": embedded(0.0),

@@ -56,7 +56,14 @@ class NodeProcess:
         began = time.monotonic()
         self._ready.clear()
         self.port = 0
-        arguments = [sys.executable, "-m", "event_system.cli", "serve", "--config", str(self.config)]
+        arguments = [
+            sys.executable,
+            "-m",
+            "event_system.cli",
+            "serve",
+            "--config",
+            str(self.config),
+        ]
         arguments += ["--data-dir", str(self.data), "--port", "0", "--metrics-port", "0"]
         for path in self.listeners:
             arguments += ["--listeners", str(path)]

@@ -82,4 +82,3 @@ def _tell(error: EventSystemError) -> None:
     print(f"event-system: {error.title} [{error.code}]", file=sys.stderr)
     print(error.detail, file=sys.stderr)
     print(f"-> {error.remedy}", file=sys.stderr)
-

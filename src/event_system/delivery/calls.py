@@ -15,7 +15,9 @@ from event_system.events.listener import Listener
 Call: TypeAlias = Callable[..., Awaitable[Any]]
 MAX_TRACEBACK = 8_000
 
-_Job: TypeAlias = "tuple[asyncio.Future[Any], contextvars.Context, Callable[..., Any], tuple[Any, ...]]"
+_Job: TypeAlias = (
+    "tuple[asyncio.Future[Any], contextvars.Context, Callable[..., Any], tuple[Any, ...]]"
+)
 
 
 class HandlerThreads:
@@ -75,7 +77,9 @@ class HandlerThreads:
             future.set_exception(error)
 
 
-def prepare(listener: Listener, loop: asyncio.AbstractEventLoop) -> tuple[Call, HandlerThreads | None]:
+def prepare(
+    listener: Listener, loop: asyncio.AbstractEventLoop
+) -> tuple[Call, HandlerThreads | None]:
     """How to call this listener's handler, and the threads that it needs, if any."""
     if not listener.runs_in_thread:
         return listener.handler, None
@@ -89,7 +93,9 @@ def prepare(listener: Listener, loop: asyncio.AbstractEventLoop) -> tuple[Call, 
 
 
 def describe(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"[:1000]
+    """The error in one line; a timeout of ours is a TimeoutError to its readers."""
+    kind = "TimeoutError" if isinstance(error, TimeoutError) else type(error).__name__
+    return f"{kind}: {error}"[:1000]
 
 
 def trace(error: BaseException) -> str:

@@ -219,5 +219,3 @@ def _cursor(progress: Progress, name: str, lane: int, first: int | None) -> int:
     if saved is None:
         return progress.starts[name]
     return max(saved.offset, progress.routed) if saved.caught_up else saved.offset
-
-

@@ -1,6 +1,6 @@
 """Deadlines of running calls, watched by one timer instead of one a call.
 
-Setting a deadline is an attribute write, so that timing costs nothing while all goes well.
+While all goes well, timing a call costs an attribute write or a list append.
 """
 
 from __future__ import annotations
@@ -8,9 +8,39 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 TICK_SECONDS = 0.05
+
+
+class Watched(Protocol):
+    """A task that makes calls one after the other."""
+
+    def check(self, now: float) -> None:
+        """Cancel the task if its current call is over its deadline; monotonic time."""
+
+
+class Watch:
+    """Checks all running calls, every tick. `running` is added to and taken from freely."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, monotonic: Callable[[], float]) -> None:
+        self.running: set[Watched] = set()
+        self.monotonic = monotonic
+        self._loop = loop
+        self._timer = loop.call_later(TICK_SECONDS, self._tick)
+
+    def slot(self) -> Slot:
+        """A slot for the current task; enter it for as long as calls are made."""
+        return Slot(self, current_task())
+
+    def close(self) -> None:
+        self._timer.cancel()
+
+    def _tick(self) -> None:
+        self._timer = self._loop.call_later(TICK_SECONDS, self._tick)
+        now = self.monotonic()
+        for watched in list(self.running):
+            watched.check(now)
 
 
 class Slot:
@@ -25,13 +55,21 @@ class Slot:
         self.expired = False
 
     def __enter__(self) -> Slot:
-        self._watch.slots.add(self)
+        self._watch.running.add(self)
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
     ) -> None:
-        self._watch.slots.discard(self)
+        self._watch.running.discard(self)
+
+    def check(self, now: float) -> None:
+        if self.deadline < now and not self.expired:
+            self.expired = True
+            self.task.cancel()
 
     def take_expiry(self) -> bool:
         """Whether the call overran; clears the cancellation that the watch asked for."""
@@ -43,32 +81,8 @@ class Slot:
         return True
 
 
-class Watch:
-    """Cancels calls past their deadline, within a tick."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, monotonic: Callable[[], float]) -> None:
-        self.slots: set[Slot] = set()
-        self.monotonic = monotonic
-        self._loop = loop
-        self._timer: asyncio.TimerHandle | None = None
-
-    def slot(self) -> Slot:
-        """A slot for the current task; enter it for as long as calls are made."""
-        task = asyncio.current_task()
-        assert task is not None  # all callers are coroutines of tasks
-        if self._timer is None:
-            self._timer = self._loop.call_later(TICK_SECONDS, self._tick)
-        return Slot(self, task)
-
-    def close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _tick(self) -> None:
-        self._timer = None
-        now = self.monotonic()
-        for slot in [s for s in self.slots if s.deadline < now and not s.expired]:
-            slot.expired = True
-            slot.task.cancel()
-        if self.slots:
-            self._timer = self._loop.call_later(TICK_SECONDS, self._tick)
+def current_task() -> asyncio.Task[Any]:
+    """The running task; all callers are coroutines of tasks."""
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - a fact about the callers
+    return task

@@ -33,11 +33,18 @@ class Limits:
     max_batch_events: int = 10_000
 
 
+class Outcome(Protocol):
+    """What came of running sync listeners."""
+
+    def results(self) -> Sequence[ListenerResult]:
+        """The outcome of each that ran, in order."""
+
+
 class SyncDispatcher(Protocol):
     """Runs sync listeners."""
 
-    async def run(self, event: Event, listeners: Sequence[Registered]) -> list[ListenerResult]:
-        """The outcome of each in order; never raises for a listener's fault."""
+    async def run(self, event: Event, listeners: Sequence[Registered]) -> Outcome:
+        """Call each in order; never raises for a listener's fault."""
 
 
 class EventManager:
@@ -141,7 +148,8 @@ class EventManager:
         listeners = self.sync_listeners(row[5])
         if not listeners:
             return ()
-        return tuple(await self._sync.run(event_of(offset, row), listeners))
+        outcome = await self._sync.run(event_of(offset, row), listeners)
+        return tuple(outcome.results())
 
     async def trigger(self, draft: Draft, source: str, traceparent: str | None = None) -> Receipt:
         """Store one event, run its sync listeners, and tell where it is."""

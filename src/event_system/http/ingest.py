@@ -78,9 +78,7 @@ class IngestSettings:
 class Ingest:
     """Answers the hot routes. `statuses` counts the answers by (path, status)."""
 
-    def __init__(
-        self, manager: EventManager, identify: Identify, settings: IngestSettings
-    ) -> None:
+    def __init__(self, manager: EventManager, identify: Identify, settings: IngestSettings) -> None:
         self.settings = settings
         self.statuses: Counter[tuple[bytes, int]] = Counter()
         self._manager = manager

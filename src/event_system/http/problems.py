@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -92,6 +93,13 @@ def problem_headers(status: int) -> dict[str, str]:
     elif status == _UNAVAILABLE:
         headers["retry-after"] = str(RETRY_AFTER_SECONDS)
     return headers
+
+
+@cache
+def problem_header_lines(status: int) -> bytes:
+    """The same as lines of an answer's head, but for `connection`, which its writer decides."""
+    headers = {k: v for k, v in problem_headers(status).items() if k != "connection"}
+    return "".join(f"\r\n{name}: {value}" for name, value in headers.items()).encode()
 
 
 def trace_id_of(headers: Mapping[bytes, bytes]) -> str | None:

@@ -20,7 +20,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from event_system.http.ingest import ANSWER_PROBLEM, BATCH, PROBE, TRIGGER, Answer, Ingest, Route
-from event_system.http.problems import problem_body
+from event_system.http.problems import problem_body, problem_header_lines
 from event_system.kernel.errors import (
     BodyTooLargeError,
     EventSystemError,
@@ -227,6 +227,8 @@ class IngestProtocol(HttpToolsProtocol):
     def _answer(self, slot: list[bytes | None], answer: Answer) -> None:
         body = answer.body
         end = b"\r\nconnection: close\r\n\r\n" if slot is self._last_slot else b"\r\n\r\n"
+        if answer.status >= 400:
+            end = problem_header_lines(answer.status) + end
         slot[0] = b"%b%b%b\r\ncontent-length: %d%b%b" % (
             *(STATUS_LINE[answer.status], self._house.head, answer.media_type),
             *(len(body), end, body),

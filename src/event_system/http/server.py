@@ -49,9 +49,7 @@ class HttpServer:
         """Listen. Raises `OSError` where the address cannot be had."""
         self.tick()
         loop = asyncio.get_running_loop()
-        make = partial(
-            self._protocol, config=self._config, server_state=self._state, app_state={}
-        )
+        make = partial(self._protocol, config=self._config, server_state=self._state, app_state={})
         self._server = await loop.create_server(make, host, port, backlog=BACKLOG)
         self.port = self._server.sockets[0].getsockname()[1]
 

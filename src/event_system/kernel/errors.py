@@ -282,3 +282,11 @@ class AddressInUseError(EventSystemError):
     code = "server.address"
     title = "The address cannot be had"
     remedy = "Stop what uses the port, or give another `server.port` or `metrics.port`."
+
+
+class MetricError(EventSystemError):
+    """A metric is registered or used in a way that cannot work."""
+
+    code = "metric.invalid"
+    title = "Invalid metric"
+    remedy = "Mend the name, the labels or the kind that the detail names."

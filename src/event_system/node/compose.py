@@ -23,6 +23,7 @@ from event_system.http.server import HttpServer
 from event_system.kernel.clock import SystemClock
 from event_system.kernel.errors import UnauthorizedError
 from event_system.logs.configure import LogHandle
+from event_system.metrics.instruments import Sources
 from event_system.metrics.server import metrics_app
 from event_system.metrics.system import SystemCollector
 from event_system.node.core import Core, Machine
@@ -83,6 +84,7 @@ class Node:
         self.http = HttpServer(self.app, time.time, self.ingest, self._house)
         self.metrics_http = HttpServer(metrics_app(self.core.metrics_manager), time.time)
         self._system = SystemCollector(self.core.metrics_manager)
+        self.core.metrics.watch(self._sources())
         self._clockwork: list[asyncio.Task[None]] = []
         self._stall: StallMonitor | None = None
         self._clock = clock
@@ -101,6 +103,17 @@ class Node:
             clock=clock,
             new_trace_id=lambda: os.urandom(16).hex(),
             version=VERSION,
+        )
+
+    def _sources(self) -> Sources:
+        core = self.core
+        return Sources(
+            queued=lambda: core.dispatcher.queued,
+            full_lanes=lambda: core.dispatcher.full_lanes,
+            lags=lambda: {n: s.lag() for n, s in core.dispatcher.subscriptions.items()},
+            head=lambda: core.log.head,
+            streams=lambda: core.tail.streams,
+            requests=lambda: self.ingest.statuses,
         )
 
     # Life
@@ -147,6 +160,7 @@ class Node:
         await self.metrics_http.stop(1.0)
         for task in self._clockwork:
             task.cancel()
+        self._system.close()
         if self._stall is not None:
             self._stall.close()
 

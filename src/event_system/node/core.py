@@ -146,6 +146,7 @@ class Core:
 
     def mark(self, now: float) -> None:
         """Note all listeners' totals for their rates; once a second."""
+        self.sync.count()
         subscriptions: Iterable[Any] = self.dispatcher.subscriptions.values()
         for statistics in [*(s.statistics for s in subscriptions), *self.sync.statistics.values()]:
             statistics.mark(now)
@@ -157,4 +158,3 @@ class Core:
 
     def _record(self, failure: Failure) -> None:
         self.dispatcher.record(failure)
-

@@ -97,7 +97,9 @@ def _model_of(annotation: Any) -> type[BaseModel] | None:
 
 
 def _shown(value: Any) -> str:
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return (
+        "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    )
 
 
 def _bounds(metadata: list[Any]) -> str:

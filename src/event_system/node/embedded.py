@@ -56,7 +56,10 @@ class EventSystem:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
     ) -> None:
         await self._running.stop(self._grace)
         self._core = None
@@ -91,7 +94,9 @@ class EventSystem:
 
         `data` is anything that JSON can say. Raises `InvalidEventError` and `StorageError`.
         """
-        draft = _draft({"type": type_, "data": data, "subject": subject, "source": source, "id": id})
+        draft = _draft(
+            {"type": type_, "data": data, "subject": subject, "source": source, "id": id}
+        )
         return await self._running.manager.trigger(draft, self._source, traceparent)
 
     async def trigger_batch(self, events: Sequence[dict[str, Any]]) -> list[Receipt]:

@@ -45,8 +45,12 @@ def _load(name: str, load: Any, found: Found) -> None:
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a module may raise anything
         found.broken[name] = f"{type(error).__name__}: {error}"
         context = {"module": name}
-        _log.error("a listener module could not be loaded: %s", name, exc_info=error,
-                   extra={"context": context})
+        _log.error(
+            "a listener module could not be loaded: %s",
+            name,
+            exc_info=error,
+            extra={"context": context},
+        )
 
 
 def _import(name: str) -> ModuleType:

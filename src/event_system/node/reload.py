@@ -121,5 +121,3 @@ def _fingerprint(files: Iterable[Path]) -> bytes:
             digest.update(str(error.errno).encode())
         digest.update(b"\0")
     return digest.digest()
-
-

@@ -22,8 +22,10 @@ class Fault:
     problem: str
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.key}: {self.problem}" if self.key else (
-            f"{self.place}: {self.problem}"
+        return (
+            f"{self.place}: {self.key}: {self.problem}"
+            if self.key
+            else (f"{self.place}: {self.problem}")
         )
 
 

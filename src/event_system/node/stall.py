@@ -22,9 +22,7 @@ _log = logging.getLogger(__name__)
 class StallMonitor:
     """Logs one warning a stall, with the innermost lines of what blocks."""
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, monotonic: Callable[[], float]
-    ) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, monotonic: Callable[[], float]) -> None:
         self.stalls = 0
         self._loop = loop
         self._monotonic = monotonic

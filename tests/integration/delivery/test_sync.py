@@ -38,7 +38,7 @@ class Sync:
         )
 
     async def run(self) -> list[ListenerResult]:
-        return await self.runner.run(EVENT, self.route)
+        return (await self.runner.run(EVENT, self.route)).results()
 
 
 def sync(handler: Handler, name: str, priority: int = 0, **options: Any) -> Listener:

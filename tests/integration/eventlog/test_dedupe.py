@@ -10,7 +10,12 @@ import pytest
 
 from event_system.eventlog.sqlite import dedupe as module
 from event_system.eventlog.sqlite.dedupe import Dedupe
-from event_system.eventlog.sqlite.schema import COLUMNS, connect_events, connect_index, connect_reader
+from event_system.eventlog.sqlite.schema import (
+    COLUMNS,
+    connect_events,
+    connect_index,
+    connect_reader,
+)
 from event_system.events.event import Row
 from tests.support.rows import row
 
@@ -37,9 +42,7 @@ class Store:
 
     def open(self) -> Dedupe:
         reader = connect_reader(self.directory)
-        dedupe = Dedupe(
-            self.events, reader, self.directory, run_events=RUN, window_us=WINDOW_US
-        )
+        dedupe = Dedupe(self.events, reader, self.directory, run_events=RUN, window_us=WINDOW_US)
         dedupe.load(self.head, self.indexed, since_us=0)
         return dedupe
 

@@ -11,6 +11,12 @@ from event_system.kernel.errors import StorageError
 from tests.support.site import Site, serving
 
 
+@pytest.fixture(params=["application", "protocol"])
+async def site(request: pytest.FixtureRequest) -> AsyncIterator[Site]:
+    async with serving(Site(fast=request.param == "protocol")) as running:
+        yield running
+
+
 async def test_an_event_is_stored_and_its_place_is_told(
     site: Site, client: httpx.AsyncClient
 ) -> None:
@@ -93,3 +99,16 @@ async def test_results_of_sync_listeners_come_back() -> None:
         answer = await client.post("/api/events/trigger", json=body)
 
     assert [result["result"] for result in answer.json()["results"]] == ["Hello, Mo!"]
+
+
+async def test_a_refused_key_gets_the_same_answer_either_way(
+    site: Site, client: httpx.AsyncClient
+) -> None:
+    site.keys = {b"esk_1": "game"}
+
+    answer = await client.post("/api/events/trigger", json={"type": "a"})
+
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == 'Bearer realm="event-system"'
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["code"] == "auth.required"

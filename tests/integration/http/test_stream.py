@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import httpx
 import pytest
@@ -14,6 +14,12 @@ from tests.support.delivery import feed, until
 from tests.support.rows import row
 from tests.support.site import Site, serving
 from tests.support.sse import following
+
+
+@pytest.fixture(params=["application", "protocol"])
+async def site(request: pytest.FixtureRequest) -> AsyncIterator[Site]:
+    async with serving(Site(fast=request.param == "protocol")) as running:
+        yield running
 
 
 async def test_events_come_as_they_are_stored(site: Site, client: httpx.AsyncClient) -> None:

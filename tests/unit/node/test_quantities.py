@@ -26,7 +26,9 @@ def test_a_size_survives_being_written(size: int) -> None:
     assert parse_size(format_size(size)) == size
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("500ms", 0.5), ("1h30m", 5400), (1.5, 1.5), ("24h", 86400)])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("500ms", 0.5), ("1h30m", 5400), (1.5, 1.5), ("24h", 86400)]
+)
 def test_durations_are_read(text: str | float, seconds: float) -> None:
     assert parse_duration(text) == timedelta(seconds=seconds)
 

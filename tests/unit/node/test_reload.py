@@ -41,11 +41,7 @@ def test_every_difference_is_either_live_or_needs_a_restart(
 ) -> None:
     before, after = settings(old), settings(new)
     plan = plan_reload(before, after)
-    differing = {
-        key
-        for key in {*old, *new}
-        if _value(before, key) != _value(after, key)
-    }
+    differing = {key for key in {*old, *new} if _value(before, key) != _value(after, key)}
     assert set(plan.live) | set(plan.restart) == differing
     assert not set(plan.live) & set(plan.restart)
     assert set(plan.restart) <= {"event.lanes", "server.port", "listeners.modules"}

@@ -20,14 +20,16 @@ from event_system.eventlog.sqlite.schema import INDEX_FILE, INDEX_LAYOUT, connec
 RUN_EVENTS = 16_384
 BLOCK_EVENTS = 64
 REST_SECONDS = 0.05
+HURRY_RUNS = 16
 RETRY_SECONDS = 5.0
 DAMAGED_FILE = "index.damaged"
 DAMAGE = (apsw.CorruptError, apsw.NotADBError)
 
 _log = logging.getLogger(__name__)
 
+# Hashes of two kinds may be equal; one posting then serves both.
 _INSERT_KEYS = """
-INSERT INTO keys SELECT :run, key, offset FROM (
+INSERT OR IGNORE INTO keys SELECT :run, key, offset FROM (
     SELECT id_key AS key, offset FROM log.events WHERE offset BETWEEN :first AND :last
     UNION ALL
     SELECT subject_key, offset FROM log.events
@@ -122,8 +124,13 @@ class Indexer:
         while self._is_due():
             self._build_run()
             self.failure = None
-            if self._stopping.wait(self._rest_seconds):  # leave the processor to those who write
+            if self._stopping.wait(self._rest()):
                 return
+
+    def _rest(self) -> float:
+        """Leave the processor to those who write, though not for ever: they go on writing."""
+        behind = self._head - self.indexed_through > HURRY_RUNS * self._run_events
+        return self._rest_seconds / 5 if behind else self._rest_seconds
 
     def _is_due(self) -> bool:
         return self._head - self.indexed_through >= self._run_events
@@ -132,15 +139,25 @@ class Indexer:
         first = self.indexed_through + 1
         last = first + self._run_events - 1
         run = (first - 1) // self._run_events
-        span = {"run": run, "first": first, "last": last, "block": BLOCK_EVENTS}
-        with self._connection as connection:
-            connection.execute(_INSERT_KEYS, span)
-            types = connection.execute(_SELECT_TYPES, span).fetchall()
-            connection.executemany(_INSERT_TYPE, types)
-            connection.executemany(_INSERT_TYPE_RUN, [(key, run) for _, key in types])
-            connection.execute(_INSERT_RUN, span)
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._insert_run(run, first, last)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:  # a full disk has rolled back already
+                self._connection.execute("ROLLBACK")
+            raise
         self.indexed_through = last
         self._on_run(first, last, run)
+
+    def _insert_run(self, run: int, first: int, last: int) -> None:
+        span = {"run": run, "first": first, "last": last, "block": BLOCK_EVENTS}
+        index = self._connection
+        index.execute(_INSERT_KEYS, span)
+        types = index.execute(_SELECT_TYPES, span).fetchall()
+        index.executemany(_INSERT_TYPE, types)
+        index.executemany(_INSERT_TYPE_RUN, [(key, run) for _, key in types])
+        index.execute(_INSERT_RUN, span)
 
 
 def open_index(directory: Path, head: int, run_events: int) -> apsw.Connection:

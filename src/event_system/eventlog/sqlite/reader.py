@@ -14,7 +14,7 @@ import apsw
 from event_system.eventlog.sqlite.schema import EVENT_FIELDS, connect_reader
 from event_system.events.event import Event
 from event_system.events.ports import Slice
-from event_system.kernel.errors import SlowQueryError, StorageError
+from event_system.kernel.errors import SlowQueryError, StoppingError, StorageError
 
 SEARCH_THREADS = 2
 DEADLINE_SECONDS = 5.0
@@ -52,8 +52,9 @@ class Reader:
     async def run(self, search: Callable[[apsw.Connection], T]) -> T:
         """What `search` returns, called on a thread with a connection of its own.
 
-        Raises `SlowQueryError` after the deadline, waiting included, and `StorageError`
-        where the store cannot be read. A caller that is cancelled ends its search.
+        Raises `SlowQueryError` after the deadline, waiting included, `StorageError` where the
+        store cannot be read, and `StoppingError` once it is closed. A caller that is
+        cancelled ends its search.
         """
         return await self._searches.run(search)
 
@@ -107,6 +108,8 @@ class _Pool:
         self._closing = False
 
     async def run(self, read: Callable[[apsw.Connection], T]) -> T:
+        if self._closing:
+            raise StoppingError
         task = _Task(read)
         loop = asyncio.get_running_loop()
         try:
@@ -120,7 +123,7 @@ class _Pool:
 
     def _perform(self, task: _Task[T]) -> T:
         try:
-            connection = self._idle.pop() if self._idle else connect_reader(self._directory)
+            connection = self._connection()
             connection.set_progress_handler(
                 lambda: task.abandoned or self._closing, _STEPS_BETWEEN_CHECKS
             )
@@ -128,8 +131,16 @@ class _Pool:
                 return task.read(connection)
             finally:
                 self._idle.append(connection)
+        except apsw.InterruptError as error:
+            raise StoppingError from error
         except apsw.Error as error:
             raise StorageError(f"the read failed: {error}") from error
+
+    def _connection(self) -> apsw.Connection:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return connect_reader(self._directory)
 
     async def close(self) -> None:
         self._closing = True

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from heapq import merge
 from itertools import chain
-from operator import attrgetter
+from operator import attrgetter, gt, lt
 from types import TracebackType
 from typing import Any, TypeAlias
 
@@ -187,7 +187,17 @@ class Search:
         span = {"first_run": self.view.run_of(low), "last_run": self.view.run_of(high)}
         span |= {"low": low, "high": high, "run_events": self.view.run_events}
         values |= {**span, "key": stream.key, "width": stream.width}
-        return self._verified(sql, values, self.wanted.wildcard if not by_type else None)
+        found = self._verified(sql, values, self.wanted.wildcard if not by_type else None)
+        return self._once(found) if stream.width else found
+
+    def _once(self, events: Iterator[Event]) -> Iterator[Event]:
+        """Leave out what blocks repeat: another kind's posting of the same hash may overlap."""
+        beyond = lt if self.newest_first else gt
+        last = self.view.head + 1 if self.newest_first else 0
+        for event in events:
+            if beyond(event.offset, last):
+                last = event.offset
+                yield event
 
     def _scan(self, low: int, high: int) -> Iterator[Event]:
         terms, values = _terms(self.wanted, None)

@@ -1,0 +1,17 @@
+"""Which trace the code that writes a line works for."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+
+_traceparent: ContextVar[str | None] = ContextVar("traceparent", default=None)
+bind_trace = _traceparent.set
+"""`bind_trace(traceparent)`: lines written from here on carry its trace id; None ends that."""
+
+_PARTS = 4
+
+
+def current_trace_id() -> str | None:
+    """The 32 hex digits of the trace id, where a W3C traceparent is bound."""
+    parts = (_traceparent.get() or "").split("-")
+    return parts[1] if len(parts) == _PARTS else None
