@@ -12,7 +12,16 @@ from pathlib import Path
 
 from benchmarks.harness import Result, Run, scratch
 
-NAMES = ("http_single", "delivery", "batch", "sync_dispatch", "inprocess", "idle", "large", "peers")
+NAMES = (
+    "http_single",
+    "delivery",
+    "batch",
+    "sync_dispatch",
+    "inprocess",
+    "idle",
+    "large",
+    "peers.measure",
+)
 BEGIN, END = "<!-- results -->", "<!-- /results -->"
 
 

@@ -24,7 +24,7 @@ _numbers = count()
 
 def run(run: Run) -> None:
     rates: dict[str, list[float]] = {"plain": [], "durable": [], "listener": []}
-    for turn in range(run.rounds):
+    for _ in range(run.rounds):
         with scratch() as directory:
             rates["plain"].append(_plain(directory, run.seconds))
             with node(directory / "a") as at:
@@ -109,7 +109,7 @@ def _client(at: Node, bodies: list[bytes], stored: list[int], number: int, secon
         connection.request("POST", "/api/events/batch", body, headers)
         answer = connection.getresponse()
         text = answer.read()
-        if answer.status != 200:  # noqa: PLR2004
+        if answer.status != 200:
             raise RuntimeError(text[:500])
         stored[number] += SIZE
     connection.close()

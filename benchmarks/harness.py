@@ -120,27 +120,38 @@ def free_port() -> int:
 
 @contextmanager
 def process(
-    arguments: list[str], *, cwd: Path | None = None, wait_port: int = 0
+    arguments: list[str],
+    *,
+    cwd: Path | None = None,
+    wait_port: int = 0,
+    variables: dict[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A child process, ended at the end. `wait_port`: yield once it listens there."""
-    (HERE.parent / ".build").mkdir(exist_ok=True)
-    log = tempfile.TemporaryFile()
-    child = subprocess.Popen(arguments, cwd=cwd or HERE.parent, stdout=log, stderr=log)
-    try:
-        if wait_port:
-            wait_for(lambda: child.poll() is not None or is_open(wait_port), 20)
-        if child.poll() is not None:
-            log.seek(0)
-            raise RuntimeError(f"{arguments[:4]} ended: {log.read()[-2000:].decode()}")
-        yield child
-    finally:
-        if child.poll() is None:
-            child.send_signal(signal.SIGTERM)
-            try:
-                child.wait(15)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
+    root = HERE.parent
+    environment = {**os.environ, "PYTHONPATH": str(root), **(variables or {})}
+    with tempfile.TemporaryFile() as log:
+        child = subprocess.Popen(
+            arguments, cwd=cwd or root, stdout=log, stderr=log, env=environment
+        )
+        try:
+            if wait_port:
+                wait_for(lambda: child.poll() is not None or is_open(wait_port), 20)
+            if child.poll() is not None:
+                log.seek(0)
+                raise RuntimeError(f"{arguments[:4]} ended: {log.read()[-2000:].decode()}")
+            yield child
+        finally:
+            _end(child)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    if child.poll() is None:
+        child.send_signal(signal.SIGTERM)
+        try:
+            child.wait(15)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
 
 
 def is_open(port: int) -> bool:
@@ -159,7 +170,7 @@ def wait_for(holds: Callable[[], bool], seconds: float) -> None:
 @contextmanager
 def node(directory: Path, *, listeners: str | None = None, config: str = "") -> Iterator[Node]:
     """The product as its users run it, a key configured and metrics on."""
-    from event_system.security.keys import hash_key  # noqa: PLC0415 - only here
+    from event_system.security.keys import hash_key
 
     directory.mkdir(exist_ok=True, parents=True)
     file = directory / "config.yaml"

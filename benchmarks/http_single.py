@@ -6,7 +6,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.harness import Run, free_port, median, node, process, scratch, wrk
+from benchmarks.harness import Load, Run, free_port, median, node, process, scratch, wrk
 
 NAME = "http_single"
 SCRIPT = "trigger.lua"
@@ -19,7 +19,7 @@ def run(run: Run) -> None:
             p99: list[float] = []
             for turn in range(run.rounds):
                 for side in ("durable", "noop", "granian", "plain"):
-                    if side != "durable" and side != "noop" and connections == 400:
+                    if side not in {"durable", "noop"} and connections == 400:
                         continue
                     load = _measure(
                         run, side, connections, directory / f"{side}-{connections}-{turn}"
@@ -30,7 +30,7 @@ def run(run: Run) -> None:
             _report(run, connections, {side: median(r) for side, r in rates.items()}, median(p99))
 
 
-def _measure(run: Run, side: str, connections: int, directory: Path):  # noqa: ANN202
+def _measure(run: Run, side: str, connections: int, directory: Path) -> Load:
     directory.mkdir(parents=True)
     with ExitStack() as stack:
         if side == "durable":

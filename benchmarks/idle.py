@@ -12,7 +12,7 @@ REST_SECONDS = 20
 
 def run(run: Run) -> None:
     starts = []
-    for turn in range(run.rounds + 2):
+    for _ in range(run.rounds + 2):
         with scratch() as directory:
             started = time.perf_counter()
             with node(directory) as at:

@@ -15,7 +15,7 @@ TASKS = 64
 
 def run(run: Run) -> None:
     inside, outside = [], []
-    for turn in range(run.rounds):
+    for _ in range(run.rounds):
         with scratch() as directory:
             command = [
                 sys.executable,
@@ -33,7 +33,7 @@ def run(run: Run) -> None:
 
 
 async def trigger_for(directory: str, seconds: float) -> float:
-    from event_system import EventSystem  # noqa: PLC0415 - the child's only
+    from event_system import EventSystem
 
     stored = 0
     end = time.perf_counter() + seconds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.harness import Node, Run, median, node, scratch, wrk
@@ -62,12 +63,12 @@ def _row(chosen: random.Random, number: int, now: int) -> Row:
 
 
 def _wait_for_index(at: Node, data: Path, count: int) -> None:
-    import apsw  # noqa: PLC0415
+    import apsw
 
     started = time.perf_counter()
     connection = apsw.Connection(str(data / "index.db"), flags=apsw.SQLITE_OPEN_READONLY)
     while connection.execute("SELECT coalesce(max(last_offset), 0) FROM runs").get < count - 20_000:
-        if time.perf_counter() - started > 900:  # noqa: PLR2004
+        if time.perf_counter() - started > 900:
             raise RuntimeError("the index was not built within 15 minutes")
         time.sleep(0.5)
     print(f"  (index of {count:,} events built in {time.perf_counter() - started:.0f} s)")
@@ -75,7 +76,7 @@ def _wait_for_index(at: Node, data: Path, count: int) -> None:
 
 def _pages(run: Run, at: Node) -> None:
     chosen = random.Random(2)
-    asks = {
+    asks: dict[str, Callable[[], str]] = {
         "type": lambda: f"type={chosen.choice(TYPES)}",
         "subject": lambda: f"subject=player-{chosen.randrange(100_000)}",
         "time": lambda: f"since=-{chosen.randrange(1, 9)}s&order=oldest",

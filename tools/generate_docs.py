@@ -37,15 +37,15 @@ def _kept(page: str) -> str | None:
 
 
 def main(arguments: list[str]) -> int:
-    """Exit code 0 when all pages are fresh now."""
+    """Exit code 1 when pages are stale and are to stay so."""
     pages = stale()
-    if "--check" in arguments:
-        print("\n".join(f"{page} is stale: run `make docs`" for page in pages), file=sys.stderr)
-        return 1 if pages else 0
     for page in pages:
-        (ROOT / page).write_text(fresh(page), encoding="utf-8")
-        print(f"wrote {page}")
-    return 0
+        if "--check" in arguments:
+            print(f"{page} is stale: run `make docs`", file=sys.stderr)
+        else:
+            (ROOT / page).write_text(fresh(page), encoding="utf-8")
+            print(f"wrote {page}")
+    return 1 if pages and "--check" in arguments else 0
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from granian import Granian
+from granian.constants import Interfaces, Loops
 
 BODY = b'{"id":"01a1fc3329ae0000b83cf912a6ff90fc","offset":12345,"duplicate":false}'
 HEADERS = [("content-type", "application/json")]
@@ -21,9 +22,9 @@ if __name__ == "__main__":
         "benchmarks.servers.granian_noop:app",
         address="127.0.0.1",
         port=int(sys.argv[1]),
-        interface="rsgi",
+        interface=Interfaces.RSGI,
         workers=1,
-        loop="uvloop",
+        loop=Loops.uvloop,
         log_enabled=False,
         backpressure=2048,
     ).serve()

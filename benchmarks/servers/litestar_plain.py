@@ -34,11 +34,12 @@ EVENTS = Table(
 def build(directory: str) -> Litestar:
     engine = create_async_engine(f"sqlite+aiosqlite:///{directory}/plain.db")
 
-    @event.listens_for(engine.sync_engine, "connect")
     def durable(connection: Any, _: Any) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA busy_timeout=10000")
+
+    event.listen(engine.sync_engine, "connect", durable)
 
     async def create() -> None:
         async with engine.begin() as connection:

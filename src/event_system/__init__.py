@@ -21,7 +21,7 @@ _HOMES = {
     "listener": "event_system.events.listener",
 }
 
-__all__ = ["Event", "EventSystem", "Listener", "Receipt", "Stop", "Transaction", "listener"]  # noqa: F822
+__all__ = ["Event", "EventSystem", "Listener", "Receipt", "Stop", "Transaction", "listener"]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,7 @@ VERSION = "0.1.0"
 def build_time() -> str:
     """When the package was built, UTC; `unknown` in a tree that was never installed."""
     try:
-        from event_system._build import BUILD_TIME  # noqa: PLC0415 - made by the build
+        from event_system._build import BUILD_TIME
     except ImportError:
         return "unknown"
     return str(BUILD_TIME)

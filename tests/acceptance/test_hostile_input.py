@@ -79,8 +79,10 @@ def test_another_content_type_is_refused(node: NodeProcess, header: str) -> None
         b"POST /api/events/trigger HTTP/1.1\r\nContent-Length: 5, 5\r\n\r\n",
         b"POST /api/events/trigger HTTP/1.1\r\nContent-Length: 99999999999999999999999999\r\n\r\n",
         b"POST /api/events/trigger HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-        b"POST /api/events/trigger HTTP/1.1\r\nContent-Length: 5\r\n"
-        b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        (
+            b"POST /api/events/trigger HTTP/1.1\r\nContent-Length: 5\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        ),
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     ],
 )

@@ -21,9 +21,9 @@ GOOD = "event: {{async_workers: {n}, async_channel_size: {m}}}\n"
 BAD = ["event: {async_workers: none}", "event: [", "nonsense: 1", "\t", "event: {lanes: 0}"]
 
 
-def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "event_system.cli", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, **options)  # type: ignore[call-overload,no-any-return]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_a_hundred_reloads_under_load_fail_no_request(tmp_path: Path) -> None:
@@ -126,9 +126,8 @@ def test_a_key_is_asked_for_everywhere_but_on_the_health_routes(tmp_path: Path) 
         assert client.get("/health").status_code == 200
         for headers in ({"Authorization": "Bearer esk_right"}, {"X-API-Key": "esk_right"}):
             answer = client.post("/api/events/trigger", json=event, headers=headers)
-            assert answer.status_code == 200
-        stored = client.get(f"/api/events/{answer.json()['id']}", headers=headers).json()
-        assert stored["event"]["source"] == "game-1"
+            stored = client.get(f"/api/events/{answer.json()['id']}", headers=headers).json()
+            assert stored["event"]["source"] == "game-1"
         wrong = client.get("/api/events", headers={"X-API-Key": "esk_wrong"})
         assert wrong.json()["code"] == "auth.required"
 

@@ -51,8 +51,8 @@ class NodeProcess:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self) -> None:
-        """Start, and wait until it listens."""
+    def start(self, port: int = 0) -> None:
+        """Start, and wait until it listens; on a free port unless one is given."""
         began = time.monotonic()
         self._ready.clear()
         self.port = 0
@@ -64,7 +64,7 @@ class NodeProcess:
             "--config",
             str(self.config),
         ]
-        arguments += ["--data-dir", str(self.data), "--port", "0", "--metrics-port", "0"]
+        arguments += ["--data-dir", str(self.data), "--port", str(port), "--metrics-port", "0"]
         for path in self.listeners:
             arguments += ["--listeners", str(path)]
         self.process = subprocess.Popen(

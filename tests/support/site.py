@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import httpx
 
-from event_system.delivery.calls import describe
+from event_system.delivery.sync import SyncRunner
+from event_system.delivery.watch import Watch
 from event_system.events.event import Event
 from event_system.events.listener import Listener
 from event_system.events.manager import EventManager
 from event_system.events.ports import (
     Delivery,
     Filter,
-    ListenerResult,
     ListenerStatus,
     Page,
 )
-from event_system.events.registry import Registered, Registry
+from event_system.events.registry import Registry
 from event_system.http.app import Services, create_app
 from event_system.http.health import Health
 from event_system.http.ingest import Ingest, IngestSettings
@@ -98,20 +98,6 @@ class MemoryDeliveries:
         return not self.pending
 
 
-class Inline:
-    """Runs sync listeners one after the other; implements `SyncDispatcher`."""
-
-    async def run(self, event: Event, listeners: Sequence[Registered]) -> list[ListenerResult]:
-        return [await _call(entry.listener, event) for entry in listeners]
-
-
-async def _call(listener: Listener, event: Event) -> ListenerResult:
-    try:
-        return ListenerResult(listener.name, 0.01, await listener.handler(event))
-    except ValueError as error:
-        return ListenerResult(listener.name, 0.01, error=describe(error))
-
-
 class Site:
     """Everything of a test's site. `keys` maps API keys to names; none lets everybody in.
 
@@ -131,9 +117,18 @@ class Site:
         self.health = Health({"event_manager": "ok", "database": "ok", "metrics": "ok"})
         self.tail = LiveTail(self.log, heartbeat_seconds=heartbeat)
         self.log.on_commit = self.tail.publish
+        self.watch = Watch(asyncio.get_running_loop(), clock.monotonic)
+        self.sync = SyncRunner(
+            self.watch,
+            asyncio.get_running_loop(),
+            observe=lambda observed: None,
+            record=lambda failure: None,
+            now_us=clock.now_us,
+            bind_trace=lambda traceparent: None,
+        )
         self.manager = EventManager(
             self.log,
-            Inline(),
+            self.sync,
             registry=Registry(listeners),
             clock=clock,
             ids=IdFactory(bytes),
@@ -185,13 +180,14 @@ class Site:
 
 
 @asynccontextmanager
-async def serving(site: Site) -> AsyncIterator[Site]:
-    """The site on a free port of this machine."""
+async def serving(site: Site, port: int = 0) -> AsyncIterator[Site]:
+    """The site on a port of this machine; 0 is a free one."""
     await site.app.warm()
-    await site.server.start("127.0.0.1", 0)
+    await site.server.start("127.0.0.1", port)
     try:
         yield site
     finally:
         site.tail.close()
         await site.server.stop(2.0)
-        await asyncio.sleep(0)  # let the last connection's callbacks run
+        site.sync.close()
+        site.watch.close()

@@ -28,10 +28,10 @@ DEFAULT = "serve"
 class LazyGroup(TyperGroup):
     """Commands whose modules load when they are used; `serve` where none is named."""
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         module = COMMANDS.get(cmd_name)
         if module is None:
             return None
@@ -39,7 +39,7 @@ class LazyGroup(TyperGroup):
         command.name = cmd_name
         return command
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not args or (args[0].startswith("-") and args[0] not in ("--version", "--help", "-h")):
             args = [DEFAULT, *args]
         return super().parse_args(ctx, args)

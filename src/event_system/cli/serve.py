@@ -28,7 +28,7 @@ def serve(
     ] = None,
 ) -> None:
     """Run a node until SIGTERM or Ctrl-C; SIGHUP reloads the configuration."""
-    from event_system.node.lifecycle import run_node  # noqa: PLC0415 - only this command needs it
+    from event_system.node.lifecycle import run_node
 
     given = {
         "data_dir": None if data_dir is None else str(data_dir),

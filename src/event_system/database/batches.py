@@ -14,7 +14,7 @@ from typing import Any
 import apsw
 from xxhash import xxh3_64_hexdigest
 
-from event_system.delivery.ports import Transaction
+from event_system.events.ports import Transaction
 
 _DDL = """
 CREATE TABLE IF NOT EXISTS event_system_cursor (

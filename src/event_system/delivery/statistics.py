@@ -33,7 +33,7 @@ class Statistics:
 
     def rates(self) -> tuple[float, float]:
         """Events and errors per second over the marks of the last minute."""
-        if len(self._marks) < 2:  # noqa: PLR2004 - a rate needs two points
+        if len(self._marks) < 2:
             return 0.0, 0.0
         start, handled, errors = self._marks[0]
         end, handled_then, errors_then = self._marks[-1]

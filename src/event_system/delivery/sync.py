@@ -32,7 +32,7 @@ _SKIPPED: Final = object()
 _log = logging.getLogger(__name__)
 
 
-class Overrun(TimeoutError):
+class OverrunError(TimeoutError):
     """A call was cancelled because it took too long."""
 
 
@@ -76,7 +76,7 @@ class Dispatch(msgspec.Struct, eq=False, gc=False):
         if at < len(self.chain.timeouts) and at not in (self.failed or ()):
             timeout = self.chain.timeouts[at]
             if self.ends[-1] + timeout < now:
-                self.fail(Overrun(f"took longer than its timeout of {timeout:g} s"))
+                self.fail(OverrunError(f"took longer than its timeout of {timeout:g} s"))
                 if self.task is not None:
                     self.task.cancel()
 
@@ -186,7 +186,7 @@ class SyncRunner:
 
     def _report(self, event: Event, dispatch: Dispatch, failed: dict[int, BaseException]) -> None:
         for at, error in failed.items():
-            if isinstance(error, Overrun) and dispatch.task is not None:
+            if isinstance(error, OverrunError) and dispatch.task is not None:
                 dispatch.task.uncancel()
             name, text = dispatch.chain.names[at], describe(error)
             self.statistics[name].last_error = text

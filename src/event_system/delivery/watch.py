@@ -84,5 +84,5 @@ class Slot:
 def current_task() -> asyncio.Task[Any]:
     """The running task; all callers are coroutines of tasks."""
     task = asyncio.current_task()
-    assert task is not None  # noqa: S101 - a fact about the callers
+    assert task is not None
     return task

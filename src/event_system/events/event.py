@@ -98,7 +98,7 @@ def _lenient(raw: bytes) -> Any:
 
 def event_of(offset: int, row: Row) -> Event:
     """The event of an admitted row at its offset."""
-    return Event(offset, *row[KEY_COLUMNS:])
+    return Event(offset, *row[KEY_COLUMNS:])  # type: ignore[arg-type]  # slices lose the types
 
 
 def is_json(media_type: str | None) -> bool:

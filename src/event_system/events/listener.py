@@ -88,7 +88,7 @@ _DECLARED = "__event_system_listeners__"
 """Where `@listener` leaves its declarations on a function, for `listeners_of` to find."""
 
 
-def listener(
+def listener(  # noqa: PLR0913 - a declaration reads best in one call
     *patterns: str,
     name: str | None = None,
     mode: Mode = "async",

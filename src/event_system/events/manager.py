@@ -85,8 +85,7 @@ class EventManager:
         if not self.accepting:
             raise StoppingError
         now = self._now_us()
-        if now < self._last_us:  # offsets and times of receipt grow together
-            now = self._last_us
+        now = max(now, self._last_us)
         self._last_us = now
         type_ = draft.type
         types = self._type_keys.get(type_) or self._check_type(type_)

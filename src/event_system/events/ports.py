@@ -166,7 +166,11 @@ class Deliveries(Protocol):
 
 
 class Commit(msgspec.Struct, frozen=True):
-    """Rows that became durable together; `rows[i]` stands at offset `first + i`."""
+    """Rows that became durable together; `rows[i]` stands at offset `first + i`.
+
+    `duplicates` were found to be stored already.
+    """
 
     first: int
     rows: list[Row]
+    duplicates: int = 0

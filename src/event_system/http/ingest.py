@@ -78,11 +78,18 @@ class IngestSettings:
 class Ingest:
     """Answers the hot routes. `statuses` counts the answers by (path, status)."""
 
-    def __init__(self, manager: EventManager, identify: Identify, settings: IngestSettings) -> None:
+    def __init__(
+        self,
+        manager: EventManager,
+        identify: Identify,
+        settings: IngestSettings,
+        refused: Callable[[str], None] = lambda code: None,
+    ) -> None:
         self.settings = settings
         self.statuses: Counter[tuple[bytes, int]] = Counter()
         self._manager = manager
         self._identify = identify
+        self._refused = refused
         self._running: set[asyncio.Task[None]] = set()
         self._routes = {TRIGGER: self._trigger, PROBE: self._probe, BATCH: self._batch}
 
@@ -118,6 +125,7 @@ class Ingest:
     def _refuse(self, error: Exception, reply: Reply, route: Route) -> None:
         known = error if isinstance(error, EventSystemError) else EventSystemError()
         self.statuses[route[1], known.status] += 1
+        self._refused(known.code)
         reply(Answer(known.status, problem_body(known), ANSWER_PROBLEM))
 
     # One event
@@ -176,10 +184,13 @@ class Ingest:
         if len(drafts) > limit:
             raise BatchTooLargeError(f"{len(drafts)} events, over {limit}")
         trace = headers.get(b"traceparent")
-        rows, faults = self._admit_all(drafts, source, trace and trace.decode("latin-1"))
+        rows, faults = self._admit_all(
+            drafts, source, None if trace is None else trace.decode("latin-1")
+        )
         if faults and not partial_:
             error = InvalidBatchError(f"{len(faults)} of {len(drafts)} events are invalid")
             self.statuses[BATCH[1], error.status] += 1
+            self._refused(error.code)
             body = problem_body(error, faults=faults)
             reply(Answer(error.status, body, ANSWER_PROBLEM))
         elif rows:
@@ -199,7 +210,7 @@ class Ingest:
                     raise draft
                 rows.append(admit(draft, source, trace))
             except EventSystemError as error:
-                if error.status >= 500:  # noqa: PLR2004 - the node's fault, not the event's
+                if error.status >= 500:
                     raise
                 faults.append(Fault(index, error.code, error.detail, error.where))
         return rows, faults
@@ -209,10 +220,14 @@ class Ingest:
     ) -> None:
         if isinstance(appended, Exception):
             self._refuse(appended, reply, BATCH)
-        elif any(at > 0 and self._manager.sync_listeners(r[5]) for r, at in zip(rows, appended)):
+        elif self._any_sync(rows, appended):
             self._spawn(self._batch_with_results(rows, appended, faults, reply))
         else:
-            self._reply_batch([_members(r, at) for r, at in zip(rows, appended)], faults, reply)
+            self._reply_batch(list(map(_members, rows, appended)), faults, reply)
+
+    def _any_sync(self, rows: Sequence[Row], offsets: Sequence[int]) -> bool:
+        fresh = {row[5] for row, at in zip(rows, offsets, strict=True) if at > 0}
+        return any(self._manager.sync_listeners(type_) for type_ in fresh)
 
     async def _batch_with_results(
         self, rows: Sequence[Row], offsets: Sequence[int], faults: list[Fault], reply: Reply

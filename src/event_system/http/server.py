@@ -69,7 +69,7 @@ class HttpServer:
             connection.shutdown()
         try:
             async with asyncio.timeout(grace_seconds):
-                while self._state.connections or self._state.tasks:
+                while self._state.connections or self._state.tasks:  # noqa: ASYNC110 - at the end only
                     await asyncio.sleep(0.01)
         except TimeoutError:
             left = len(self._state.connections)

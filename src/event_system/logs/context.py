@@ -5,10 +5,12 @@ from __future__ import annotations
 from contextvars import ContextVar
 
 _traceparent: ContextVar[str | None] = ContextVar("traceparent", default=None)
-bind_trace = _traceparent.set
-"""`bind_trace(traceparent)`: lines written from here on carry its trace id; None ends that."""
-
 _PARTS = 4
+
+
+def bind_trace(traceparent: str | None) -> None:
+    """Lines written from here on carry this trace's id; None ends that."""
+    _traceparent.set(traceparent)
 
 
 def current_trace_id() -> str | None:

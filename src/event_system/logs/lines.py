@@ -115,10 +115,8 @@ def _clean(value: Any, key: str, depth: int) -> Any:
     """The value as JSON can say it, bounded, with secrets masked."""
     if _SECRET.search(key):
         return MASK
-    if isinstance(value, str):
-        return value[:MAX_TEXT]
-    if isinstance(value, bool | int | float) or value is None:
-        return value
+    if value is None or isinstance(value, str | bool | int | float):
+        return value[:MAX_TEXT] if isinstance(value, str) else value
     if depth >= MAX_DEPTH:
         return "…"
     if isinstance(value, dict):

@@ -1,69 +1,85 @@
-"""The metrics as text, in Prometheus' and in the OpenMetrics form."""
+"""Metrics as Prometheus and OpenMetrics text."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import asyncio
+import gzip
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 
-from prometheus_client import CollectorRegistry
-from prometheus_client.core import (
+from prometheus_client import Metric
+from prometheus_client.exposition import choose_encoder, gzip_accepted
+from prometheus_client.metrics_core import (
     CounterMetricFamily,
     GaugeMetricFamily,
     HistogramMetricFamily,
-    Metric as Family,
 )
-from prometheus_client.exposition import choose_encoder
-from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
-from event_system.metrics.manager import Counter, Gauge, Histogram, MetricsManager
+from event_system.metrics.families import Values
+from event_system.metrics.manager import MetricsManager
 
-
-class _Snapshot(Collector):
-    """What was true at one moment, for another thread to format."""
-
-    def __init__(self, families: Iterable[Family]) -> None:
-        self._families = list(families)
-
-    def collect(self) -> Iterator[Family]:
-        yield from self._families
+GZIP_LEVEL = 4
 
 
-def snapshot(manager: MetricsManager, accept: str) -> Callable[[], tuple[str, bytes]]:
-    """Copy all values now; the answer, called in any thread, gives content type and text."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Snapshot(_families(manager)))
-    encode, content_type = choose_encoder(accept)
-    return lambda: (content_type, encode(registry))
+@dataclass(frozen=True, slots=True)
+class Exposition:
+    """A body and what to say of it; `encoding` is `gzip` or None."""
+
+    content_type: str
+    encoding: str | None
+    body: bytes
 
 
-def _families(manager: MetricsManager) -> Iterator[Family]:
-    for name, (help_, read) in manager.functions.items():
-        yield GaugeMetricFamily(name, help_, value=read())
-    for metric in manager.metrics.values():
-        yield _family(metric.kind, metric.name, metric.help, metric.labels, metric.children)
+async def render(
+    manager: MetricsManager, accept: str = "", accept_encoding: str = ""
+) -> Exposition:
+    """All metrics now, in the form that the two request headers ask for.
+
+    The values are copied on the loop; formatting, which takes far longer, is done in a thread.
+    """
+    values = manager.collect()
+    return await asyncio.to_thread(expose, values, accept, accept_encoding)
 
 
-def _family(kind: str, name: str, help_: str, labels: tuple[str, ...], children: object) -> Family:
-    found = dict(children) if isinstance(children, dict) else {}
-    if kind == "counter":
-        counter = CounterMetricFamily(name, help_, labels=labels)
-        for values, child in found.items():
-            counter.add_metric(values, child.value if isinstance(child, Counter) else 0)
-        return counter
-    if kind == "gauge":
-        gauge = GaugeMetricFamily(name, help_, labels=labels)
-        for values, child in found.items():
-            gauge.add_metric(values, child.value if isinstance(child, Gauge) else 0)
-        return gauge
-    histogram = HistogramMetricFamily(name, help_, labels=labels)
-    for values, child in found.items():
-        if isinstance(child, Histogram):
-            histogram.add_metric(values, _buckets(child), child.total)
-    return histogram
+def expose(values: Sequence[Values], accept: str, accept_encoding: str) -> Exposition:
+    """The same for values that were collected before. Pure."""
+    try:
+        encode, content_type = choose_encoder(accept)
+    except TypeError:  # a version that is no number
+        encode, content_type = choose_encoder("")
+    body = encode(_Collected(values))
+    if gzip_accepted(accept_encoding):
+        return Exposition(content_type, "gzip", gzip.compress(body, GZIP_LEVEL, mtime=0))
+    return Exposition(content_type, None, body)
 
 
-def _buckets(histogram: Histogram) -> list[tuple[str, float]]:
-    cumulated, buckets = 0, []
-    for bound, count in zip((*histogram.bounds, float("inf")), histogram.counts, strict=True):
-        cumulated += count
-        buckets.append(("+Inf" if bound == float("inf") else repr(float(bound)), float(cumulated)))
-    return buckets
+class _Collected:
+    """What the library's encoders take for a registry."""
+
+    def __init__(self, values: Iterable[Values]) -> None:
+        self._values = values
+
+    def collect(self) -> Iterator[Metric]:
+        return map(_metric, self._values)
+
+
+def _metric(values: Values) -> Metric:
+    spec = values.spec
+    if spec.kind == "histogram":
+        return _histogram(values)
+    made = CounterMetricFamily if spec.kind == "counter" else GaugeMetricFamily
+    metric = made(spec.name, spec.help, labels=spec.labels)
+    for labels, value in values.plain:
+        metric.add_metric(labels, value)
+    return metric
+
+
+def _histogram(values: Values) -> HistogramMetricFamily:
+    spec = values.spec
+    metric = HistogramMetricFamily(spec.name, spec.help, labels=spec.labels)
+    bounds = [*map(floatToGoString, values.bounds), "+Inf"]
+    for labels, counts, total in values.distributions:
+        metric.add_metric(labels, list(zip(bounds, accumulate(counts), strict=True)), total)
+    return metric

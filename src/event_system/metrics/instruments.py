@@ -1,181 +1,210 @@
-"""The event core's metrics: counted once a commit or a slice, not once an event."""
+"""The event core's metrics at work: what happened goes in, rates and gauges come out."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from operator import itemgetter
+from typing import Protocol
 
 from event_system.events.ports import Commit
+from event_system.metrics.children import CounterChild, HistogramChild
+from event_system.metrics.families import Labels
+from event_system.metrics.handles import (
+    business_handles,
+    event_handles,
+    http_handles,
+    listener_handles,
+    queue_handles,
+)
 from event_system.metrics.manager import MetricsManager
-from event_system.metrics.window import RateWindow
+from event_system.metrics.rates import FailureShare, Growth, RateWindow
 
-MINUTE, FIVE_MINUTES = 60, 300
-EVENTS_PER_COMMIT = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 8192)
-BUSINESS: Final = {
-    "player.login": "player_login",
-    "player.logout": "player_logout",
-    "player.level_up": "player_level_up",
-    "activity.start": "activity_start",
-    "activity.end": "activity_end",
-}
+MINUTE = 60
+SHARE_SECONDS = 300
+LISTENER_BUCKET_SECONDS = 10
+"""1,000 listeners keep a window each; coarse ones take a tenth of the memory."""
+
+_type_of = itemgetter(5)  # the column `type` of `events.event.Row`
 
 
-class Slice(Protocol):
-    """A slice of finished calls of one listener; times in seconds."""
+class Observation(Protocol):
+    """Finished calls of one listener, in seconds; `ages` count from the events' receipt."""
 
     @property
     def listener(self) -> str: ...
     @property
-    def durations(self) -> list[float]: ...
+    def durations(self) -> Sequence[float]: ...
     @property
-    def ages(self) -> list[float]: ...
+    def ages(self) -> Sequence[float]: ...
     @property
     def errors(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """Numbers that live elsewhere and are read at each scrape."""
+class Backlog(Protocol):
+    """How an async listener stands: events in its channels, full channels, events not handled."""
 
-    queued: Callable[[], int]
-    full_lanes: Callable[[], int]
-    lags: Callable[[], Mapping[str, int]]
-    head: Callable[[], int]
-    streams: Callable[[], int]
-    requests: Callable[[], Mapping[tuple[bytes, int], int]]
+    @property
+    def name(self) -> str: ...
+    @property
+    def queued(self) -> int: ...
+    @property
+    def full_lanes(self) -> int: ...
+    def lag(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Listener:
+    seconds: HistogramChild
+    errors: CounterChild
+    share: FailureShare
 
 
 class EventMetrics:
-    """Handles of the event core's metrics."""
+    """Counts what the event core does. Rates are renewed by `refresh`, about once a second."""
 
     def __init__(self, manager: MetricsManager) -> None:
-        self._manager = manager
-        m = manager
-        self._triggered = m.register_counter("events_triggered_total", "Events stored.", "type")
-        self._trigger_rate = m.register_gauge(
-            "event_trigger_rate", "Events stored per second over the last minute."
-        ).child()
-        self._commit_seconds = m.register_histogram(
-            "eventlog_commit_duration_seconds", "Time of one commit of the log, fsync included."
-        ).child()
-        self._commit_events = m.register_histogram(
-            "eventlog_commit_events", "Events in one commit.", buckets=EVENTS_PER_COMMIT
-        ).child()
-        self._ages = m.register_histogram(
-            "event_processing_latency_seconds", "From trigger to handled, by any async listener."
-        ).child()
-        self._latency = m.register_gauge(
-            "event_processing_latency", "Mean ms from trigger to handled over the last minute."
-        ).child()
-        self._success = m.register_gauge(
-            "event_processing_success_rate", "Percent of calls without error, last 5 minutes."
-        ).child()
-        self._success.set(100)
-        self._error_rate = m.register_gauge(
-            "listener_error_rate", "Percent of calls that failed, last 5 minutes."
-        ).child()
-        self._full = m.register_counter(
-            "async_queue_full_total", "Times that a channel was full and reading paused."
-        ).child()
-        self._full_rate = m.register_gauge(
-            "async_queue_full_rate", "Percent of the last minute's seconds with a full channel."
-        ).child()
-        self._durations = m.register_histogram(
-            "listener_duration_seconds", "Time of one call of a listener.", "listener"
-        )
-        self._calls = m.register_counter("listener_events_total", "Events handled.", "listener")
-        self._errors = m.register_counter("listener_errors_total", "Calls that failed.", "listener")
+        self.events = event_handles(manager)
+        self.queue = queue_handles(manager)
+        self.http = http_handles(manager)
+        self._listener_handles = listener_handles(manager)
+        self._listeners: dict[str, _Listener] = {}
+        self._seen: set[_Listener] = set()
+        self._calls = FailureShare(SHARE_SECONDS)
+        self._ages = Growth(MINUTE)
+        self._age_count = Growth(MINUTE)
+        self._stored = 0
+        self._rate = Growth(MINUTE)
         self._business = {
-            type_: (
-                m.register_counter(f"{name}_events_total", f"Events of type {type_}.").child(),
-                m.register_gauge(f"{name}_event_rate", f"{type_} per second, last minute.").child(),
-                RateWindow(MINUTE),
-            )
-            for type_, name in BUSINESS.items()
+            type_: (handles, Growth(MINUTE)) for type_, handles in business_handles(manager).items()
         }
-        self._stored = RateWindow(MINUTE)
-        self._age_sum, self._age_count = RateWindow(MINUTE), RateWindow(MINUTE)
-        self._handled, self._failed = RateWindow(FIVE_MINUTES), RateWindow(FIVE_MINUTES)
-        self._full_seconds = RateWindow(MINUTE)
-        self._full_marked = -1
+        self._full = RateWindow(MINUTE)
+        self._full_before = 0.0
+        self._answers: Counter[tuple[bytes, int]] = Counter()
+        self._backlogs: Callable[[], Iterable[Backlog]] = tuple
         self._now = 0.0
+        self.events.success_percent.set(100)
+        self._register_functions(manager)
 
-    def watch(self, sources: Sources) -> None:
-        """Register what is read at each scrape."""
-        m = self._manager
-        m.register_gauge_function("async_queue_length", "Events in channels.", sources.queued)
-        m.register_gauge_function("async_queue_full", "Channels full now.", sources.full_lanes)
-        m.register_gauge_function(
-            "eventlog_head_offset", "Offset of the newest event.", sources.head
+    def _register_functions(self, manager: MetricsManager) -> None:
+        manager.register_gauge_function(
+            "async_queue_length",
+            "Events in the channels of all async listeners.",
+            lambda: sum(backlog.queued for backlog in self._backlogs()),
         )
-        m.register_gauge_function("live_streams", "Open live streams.", sources.streams)
-        self._lag = m.register_gauge("listener_lag", "Events not handled yet.", "listener")
-        self._requests = m.register_counter(
-            "http_requests_total", "Requests to the hot routes.", "route", "status"
+        manager.register_gauge_function(
+            "async_queue_full", "Channels that are full now.", self._full_channels
         )
-        self._sources = sources
+        manager.register_labelled_gauge_function(
+            "listener_lag",
+            "Events that an async listener has not handled yet.",
+            ("listener",),
+            lambda: {(backlog.name,): backlog.lag() for backlog in self._backlogs()},
+        )
+        manager.register_labelled_gauge_function(
+            "listener_error_rate",
+            "Calls of a listener that failed, in percent over the last 5 minutes.",
+            ("listener",),
+            self._error_rates,
+        )
 
-    # Counting
+    def watch(self, backlogs: Callable[[], Iterable[Backlog]]) -> None:
+        """Where to look for the async listeners' queues, at each scrape and each second."""
+        self._backlogs = backlogs
+
+    # What happens
 
     def committed(self, commit: Commit, seconds: float) -> None:
-        """A commit became durable."""
-        stored = len(commit.rows)
-        self._commit_seconds.observe(seconds)
-        self._commit_events.observe(stored)
-        self._stored.add(stored, self._now)
-        for type_, count in Counter([row[5] for row in commit.rows]).items():
-            self._triggered.child(type_).add(count)
-            if type_ in self._business:
-                counter, _, window = self._business[type_]
-                counter.add(count)
-                window.add(count, self._now)
+        """Rows became durable together; `seconds` is what the commit took."""
+        rows, events = commit.rows, self.events
+        events.commit_seconds.observe(seconds)
+        events.commit_events.observe(len(rows))
+        self._stored += len(rows)
+        for type_, count in Counter(map(_type_of, rows)).items():
+            events.triggered.child(type_).add(count)
+            if business := self._business.get(type_):
+                business[0].total.add(count)
 
-    def observe(self, done: Slice) -> None:
-        """A listener has finished some calls."""
-        if not done.durations:
-            return
-        self._durations.child(done.listener).observe_many(done.durations)
-        self._calls.child(done.listener).add(len(done.durations))
-        self._handled.add(len(done.durations), self._now)
-        if done.errors:
-            self._errors.child(done.listener).add(done.errors)
-            self._failed.add(done.errors, self._now)
-        if done.ages:
-            self._ages.observe_many(done.ages)
-            self._age_sum.add(sum(done.ages), self._now)
-            self._age_count.add(len(done.ages), self._now)
+    def observe(self, seen: Observation) -> None:
+        """Calls of a listener have ended."""
+        name = seen.listener
+        listener = self._listeners.get(name) or self._welcome(name)
+        listener.seconds.observe_many(seen.durations)
+        calls, errors = len(seen.durations), seen.errors
+        listener.share.count(calls, errors)
+        self._seen.add(listener)
+        self._calls.count(calls, errors)
+        if errors:
+            listener.errors.add(errors)
+        if ages := seen.ages:
+            self.events.ages.observe_many(ages)
+
+    def _welcome(self, name: str) -> _Listener:
+        handles = self._listener_handles
+        share = FailureShare(SHARE_SECONDS, LISTENER_BUCKET_SECONDS)
+        listener = _Listener(handles.seconds.child(name), handles.errors.child(name), share)
+        self._listeners[name] = listener
+        return listener
 
     def channel_full(self) -> None:
-        """A channel had no room, and reading for it paused."""
-        self._full.add()
-        self._mark_full()
+        """An event found a listener's channel full."""
+        self.queue.full_total.add(1)
 
-    def _mark_full(self) -> None:
-        if int(self._now) != self._full_marked:
-            self._full_marked = int(self._now)
-            self._full_seconds.add(1, self._now)
+    def duplicates(self, count: int) -> None:
+        """Events that were stored before have come again."""
+        self.events.duplicate.add(count)
+
+    def refused(self, code: str) -> None:
+        """An event or request was refused with this error code."""
+        self.events.refused.child(code).add(1)
+
+    def answered(self, route: str, status: int, seconds: float) -> None:
+        """A request was answered. `route` is the route's pattern, never a client's path."""
+        self.http.requests.child(route, str(status)).add(1)
+        self.http.seconds.child(route).observe(seconds)
+
+    def count_answers(self, totals: Mapping[tuple[bytes, int], int]) -> None:
+        """Take over by how much totals by (route, status) have grown since the last call."""
+        for key, total in totals.items():
+            if grown := total - self._answers[key]:
+                self._answers[key] = total
+                route, status = key
+                self.http.requests.child(route.decode("latin-1"), str(status)).add(grown)
+
+    # What is made of it
 
     def refresh(self, now: float) -> None:
-        """Work the rates out; called once a second with monotonic time."""
+        """Renew all rates and means; `now` is monotonic seconds. About once a second."""
         self._now = now
-        if self._sources.full_lanes():
-            self._mark_full()
-        self._trigger_rate.set(self._stored.per_second(now))
-        for _, gauge, window in self._business.values():
-            gauge.set(window.per_second(now))
-        count = self._age_count.sum(now)
-        self._latency.set(self._age_sum.sum(now) / count * 1000 if count else 0)
-        handled, failed = self._handled.sum(now), self._failed.sum(now)
-        share = failed / handled * 100 if handled else 0
-        self._error_rate.set(share)
-        self._success.set(100 - share)
-        self._full_rate.set(self._full_seconds.sum(now) / MINUTE * 100)
-        self._refresh_children()
+        events = self.events
+        events.trigger_rate.set(self._rate.per_second(self._stored, now))
+        for handles, growth in self._business.values():
+            handles.rate.set(growth.per_second(handles.total.value, now))
+        self._refresh_shares(now)
+        age = self._ages.look(events.ages.sum, now)
+        count = self._age_count.look(events.ages.count, now)
+        events.latency_ms.set(1000 * age / count if count else 0.0)
+        self._refresh_full(now)
 
-    def _refresh_children(self) -> None:
-        for listener, lag in self._sources.lags().items():
-            self._lag.child(listener).set(lag)
-        for (route, status), count in self._sources.requests().items():
-            self._requests.child(route.decode(), str(status)).value = count
+    def _refresh_shares(self, now: float) -> None:
+        self._calls.settle(now)
+        self.events.success_percent.set(100.0 - self._calls.percent(now))
+        for listener in self._seen:
+            listener.share.settle(now)
+        self._seen.clear()
+
+    def _refresh_full(self, now: float) -> None:
+        total = self.queue.full_total.value
+        was_full = total > self._full_before or self._full_channels() > 0
+        self._full_before = total
+        self._full.add(was_full, now)
+        self.queue.full_percent.set(min(100.0, 100 * self._full.per_second(now)))
+
+    def _full_channels(self) -> int:
+        return sum(backlog.full_lanes for backlog in self._backlogs())
+
+    def _error_rates(self) -> dict[Labels, float]:
+        return {
+            (name,): listener.share.percent(self._now) for name, listener in self._listeners.items()
+        }

@@ -1,172 +1,162 @@
-"""Counters, gauges and histograms, fast enough for the hot path.
-
-Used on the event loop's thread; another thread must hand its numbers over. A metric with
-labels has at most `MAX_CHILDREN` label values: further ones are counted under `__other__`.
-"""
+"""The register of all metrics of a node."""
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
-from typing import Generic, TypeVar
+import logging
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
 
 from event_system.kernel.errors import MetricError
+from event_system.metrics.children import CounterChild, GaugeChild
+from event_system.metrics.families import (
+    AnyFamily,
+    Counter,
+    Gauge,
+    GaugeFunction,
+    Histogram,
+    Labels,
+    Limit,
+    Spec,
+    Values,
+)
+from event_system.metrics.names import check_bounds, check_names, claimed, family_name
 
-MAX_CHILDREN = 1_000
-OTHER = "__other__"
-SECONDS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
-_LABEL = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*")
+MAX_CHILDREN = 1000
+DEFAULT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
-
-class Counter:
-    """A number that only grows."""
-
-    __slots__ = ("value",)
-
-    def __init__(self) -> None:
-        self.value = 0.0
-
-    def add(self, amount: float = 1) -> None:
-        self.value += amount
-
-
-class Gauge:
-    """A number that is set."""
-
-    __slots__ = ("value",)
-
-    def __init__(self) -> None:
-        self.value = 0.0
-
-    def set(self, value: float) -> None:
-        self.value = value
-
-
-class Histogram:
-    """How observations are spread over buckets; `counts` are per bucket, not cumulated."""
-
-    __slots__ = ("bounds", "counts", "total")
-
-    def __init__(self, bounds: Sequence[float] = SECONDS) -> None:
-        self.bounds = bounds
-        self.counts = [0] * (len(bounds) + 1)
-        self.total = 0.0
-
-    def observe(self, value: float) -> None:
-        self.counts[bisect_left(self.bounds, value)] += 1
-        self.total += value
-
-    def observe_many(self, values: Iterable[float]) -> None:
-        bounds, counts = self.bounds, self.counts
-        total = 0.0
-        for value in values:
-            counts[bisect_left(bounds, value)] += 1
-            total += value
-        self.total += total
-
-
-Child = TypeVar("Child", Counter, Gauge, Histogram)
-
-
-class Metric(Generic[Child]):
-    """One name with its children by label values."""
-
-    def __init__(
-        self,
-        kind: str,
-        name: str,
-        help_: str,
-        labels: tuple[str, ...],
-        make: Callable[[], Child],
-        folded: Callable[[], None],
-    ) -> None:
-        self.kind = kind
-        self.name = name
-        self.help = help_
-        self.labels = labels
-        self.children: dict[tuple[str, ...], Child] = {}
-        self._make = make
-        self._folded = folded
-
-    def child(self, *values: str) -> Child:
-        """The child of these label values; keep it where it is used often."""
-        found = self.children.get(values)
-        return found if found is not None else self._new(values)
-
-    def _new(self, values: tuple[str, ...]) -> Child:
-        if len(values) != len(self.labels):
-            raise MetricError(f"{self.name} has labels {self.labels}, not {len(values)} values")
-        if len(self.children) >= MAX_CHILDREN:
-            self._folded()
-            values = (OTHER,) * len(values)
-        return self.children.setdefault(values, self._make())
+_F = TypeVar("_F", Counter, Gauge, Histogram, GaugeFunction)
+_log = logging.getLogger(__name__)
 
 
 class MetricsManager:
-    """Every metric of the node, by name."""
+    """Registers metrics and changes them by name or, on hot paths, through their children.
 
-    def __init__(self) -> None:
-        self.metrics: dict[str, Metric[Counter] | Metric[Gauge] | Metric[Histogram]] = {}
-        self.functions: dict[str, tuple[str, Callable[[], float]]] = {}
+    All of it is for the event loop's thread. From another thread:
+    `loop.call_soon_threadsafe(manager.increment_counter, "my_total", 1)`.
+    """
+
+    def __init__(self, max_children: int = MAX_CHILDREN) -> None:
+        self._families: dict[str, AnyFamily] = {}
+        self._claimed: dict[str, str] = {}
+        self._max_children = max_children
         self._folded = self.register_counter(
-            "metrics_labels_folded_total", "Label values counted under __other__."
+            "metrics_labels_folded_total",
+            "Look-ups of label sets past their metric's limit, folded into __other__.",
+            "metric",
+        )
+        self._failed = self.register_counter(
+            "metrics_callback_errors_total",
+            "Times that a metric's function raised when it was asked for values.",
+            "metric",
         )
 
-    def register_counter(self, name: str, help_: str, *labels: str) -> Metric[Counter]:
-        metric = Metric("counter", self._free(name, labels), help_, labels, Counter, self._fold)
-        self.metrics[name] = metric
-        return metric
+    # Registration
 
-    def register_gauge(self, name: str, help_: str, *labels: str) -> Metric[Gauge]:
-        metric = Metric("gauge", self._free(name, labels), help_, labels, Gauge, self._fold)
-        self.metrics[name] = metric
-        return metric
+    def register_counter(self, name: str, help: str, *labels: str) -> Counter:
+        """A new counter; its samples end in `_total`, whether `name` does or not.
+
+        Like the other registrations, raises `MetricError` for names that Prometheus does not
+        take and for those that are taken.
+        """
+        spec = Spec(name, "counter", help, labels)
+        return self._register(Counter(spec, CounterChild, self._limit(name)))
+
+    def register_gauge(self, name: str, help: str, *labels: str) -> Gauge:
+        spec = Spec(name, "gauge", help, labels)
+        return self._register(Gauge(spec, GaugeChild, self._limit(name)))
 
     def register_histogram(
-        self, name: str, help_: str, *labels: str, buckets: Sequence[float] = SECONDS
-    ) -> Metric[Histogram]:
-        if list(buckets) != sorted(set(buckets)):
-            raise MetricError(f"the buckets of {name} must rise")
-        make = lambda: Histogram(buckets)  # noqa: E731 - one expression
-        metric = Metric("histogram", self._free(name, labels), help_, labels, make, self._fold)
-        self.metrics[name] = metric
-        return metric
+        self, name: str, help: str, *labels: str, buckets: Sequence[float] = DEFAULT_BUCKETS
+    ) -> Histogram:
+        """A new histogram; `buckets` are its rising upper bounds."""
+        spec = Spec(name, "histogram", help, labels)
+        return self._register(Histogram(spec, check_bounds(name, buckets), self._limit(name)))
 
-    def register_gauge_function(self, name: str, help_: str, read: Callable[[], float]) -> None:
-        """A gauge whose value is asked for at each scrape, on the event loop."""
-        self.functions[self._free(name, ())] = (help_, read)
+    def register_gauge_function(self, name: str, help: str, read: Callable[[], float]) -> None:
+        """A gauge whose value `read` tells at each scrape, on the loop: it has to be quick."""
+        self.register_labelled_gauge_function(name, help, (), lambda: {(): read()})
+
+    def register_labelled_gauge_function(
+        self,
+        name: str,
+        help: str,
+        labels: Sequence[str],
+        read: Callable[[], Mapping[Labels, float]],
+    ) -> None:
+        """The same with labels: `read` tells a value for each tuple of label values."""
+        spec = Spec(name, "gauge", help, tuple(labels))
+        self._register(GaugeFunction(spec, read, self._limit(name)))
+
+    def _limit(self, name: str) -> Limit:
+        return Limit(self._max_children, partial(self._count_folded, name))
+
+    def _count_folded(self, name: str) -> None:
+        if name != self._folded.spec.name:
+            self._folded.child(name).add(1)
+
+    def _register(self, family: _F) -> _F:
+        spec = family.spec
+        check_names(spec.name, spec.kind, spec.labels)
+        names = list(claimed(spec.name, spec.kind))
+        for name in names:
+            if name in self._claimed:
+                raise MetricError(
+                    f"{spec.name} would use the name {name}, which {self._claimed[name]} has",
+                    where=spec.name,
+                )
+        self._claimed.update(dict.fromkeys(names, spec.name))
+        self._families[family_name(spec.name, spec.kind)] = family
+        return family
+
+    # Values by name
 
     def increment_counter(self, name: str, value: float, *labels: str) -> None:
-        """Add to a counter by name; a negative value is refused."""
-        if value < 0:
-            raise MetricError(f"{name} is a counter and cannot fall")
-        self._child(name, "counter", Counter, labels).add(value)
+        """Raises `MetricError` for an unknown name, wrong labels, an amount below 0."""
+        if not 0 <= value < math.inf:
+            raise MetricError(f"the counter {name} cannot grow by {value}", where=name)
+        self._find(name, Counter).child(*labels).add(value)
 
     def set_gauge(self, name: str, value: float, *labels: str) -> None:
-        self._child(name, "gauge", Gauge, labels).set(value)
+        """Raises `MetricError` for an unknown name or wrong labels."""
+        self._find(name, Gauge).child(*labels).set(float(value))
 
     def observe_histogram(self, name: str, value: float, *labels: str) -> None:
-        self._child(name, "histogram", Histogram, labels).observe(value)
+        """Raises `MetricError` for an unknown name, wrong labels, NaN and infinities."""
+        if not math.isfinite(value):
+            raise MetricError(f"the histogram {name} cannot take {value}", where=name)
+        self._find(name, Histogram).child(*labels).observe(value)
 
-    def _child(self, name: str, kind: str, type_: type[Child], labels: tuple[str, ...]) -> Child:
-        metric = self.metrics.get(name)
-        if metric is None or metric.kind != kind:
-            raise MetricError(f"no {kind} is called {name!r}")
-        child = metric.child(*labels)
-        if not isinstance(child, type_):
-            raise MetricError(f"{name!r} is no {kind}")
-        return child
+    def _find(self, name: str, kind: type[_F]) -> _F:
+        wanted = kind.__name__.lower()
+        family = self._families.get(family_name(name, wanted))
+        if isinstance(family, kind):
+            return family
+        raise MetricError(f"no {wanted} called {name} is registered", where=name)
 
-    def _free(self, name: str, labels: tuple[str, ...]) -> str:
-        if not _NAME.fullmatch(name):
-            raise MetricError(f"{name!r} is no metric name")
-        if not all(_LABEL.fullmatch(label) for label in labels) or len(set(labels)) < len(labels):
-            raise MetricError(f"{name} cannot have the labels {labels}")
-        if name in self.metrics or name in self.functions:
-            raise MetricError(f"{name} is registered already")
-        return name
+    # Looking
 
-    def _fold(self) -> None:
-        self._folded.child().add()
+    def __contains__(self, name: str) -> bool:
+        """Whether a sample or metric name is taken."""
+        return name in self._claimed
+
+    def specs(self) -> list[Spec]:
+        """All metrics, ordered by name."""
+        return sorted((family.spec for family in self._families.values()), key=lambda s: s.name)
+
+    def collect(self) -> list[Values]:
+        """All values now, in the order of registration; a function that fails is left out."""
+        found = (self._collect(family) for family in self._families.values())
+        return [values for values in found if values is not None]
+
+    def _collect(self, family: AnyFamily) -> Values | None:
+        try:
+            return family.collect()
+        except Exception as error:  # noqa: BLE001 - one broken function costs one metric
+            name = family.spec.name
+            failures = self._failed.child(name)
+            failures.add(1)
+            if failures.value == 1:
+                _log.warning("the function of the metric %s failed", name, exc_info=error)
+            return None

@@ -11,11 +11,10 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from event_system.http.app import Application, Services, create_app
+from event_system.http.app import Services, create_app
 from event_system.http.health import Health, State
 from event_system.http.ingest import Ingest, IngestSettings
 from event_system.http.protocol import Housekeeping, HttpSettings
@@ -23,7 +22,6 @@ from event_system.http.server import HttpServer
 from event_system.kernel.clock import SystemClock
 from event_system.kernel.errors import UnauthorizedError
 from event_system.logs.configure import LogHandle
-from event_system.metrics.instruments import Sources
 from event_system.metrics.server import metrics_app
 from event_system.metrics.system import SystemCollector
 from event_system.node.core import Core, Machine
@@ -78,13 +76,14 @@ class Node:
             self.core.manager,
             self.authenticator.identify,
             IngestSettings(server.probe_route, server.max_body_size),
+            refused=self.core.metrics.refused,
         )
         self._house = Housekeeping(_http_settings(settings), clock.monotonic)
         self.app = create_app(self._services(clock))
         self.http = HttpServer(self.app, time.time, self.ingest, self._house)
         self.metrics_http = HttpServer(metrics_app(self.core.metrics_manager), time.time)
-        self._system = SystemCollector(self.core.metrics_manager)
-        self.core.metrics.watch(self._sources())
+        self._system = SystemCollector(self.core.metrics_manager, time.monotonic_ns)
+        self._register_metrics()
         self._clockwork: list[asyncio.Task[None]] = []
         self._stall: StallMonitor | None = None
         self._clock = clock
@@ -105,15 +104,15 @@ class Node:
             version=VERSION,
         )
 
-    def _sources(self) -> Sources:
-        core = self.core
-        return Sources(
-            queued=lambda: core.dispatcher.queued,
-            full_lanes=lambda: core.dispatcher.full_lanes,
-            lags=lambda: {n: s.lag() for n, s in core.dispatcher.subscriptions.items()},
-            head=lambda: core.log.head,
-            streams=lambda: core.tail.streams,
-            requests=lambda: self.ingest.statuses,
+    def _register_metrics(self) -> None:
+        """What is read at each scrape."""
+        core, manager = self.core, self.core.metrics_manager
+        core.metrics.watch(core.dispatcher.subscriptions.values)
+        manager.register_gauge_function(
+            "eventlog_head_offset", "Offset of the newest event.", lambda: core.log.head
+        )
+        manager.register_gauge_function(
+            "live_streams", "Live streams that are open.", lambda: core.tail.streams
         )
 
     # Life
@@ -148,6 +147,7 @@ class Node:
         self.metrics_http.tick()
         now = self._clock.monotonic()
         self.core.mark(now)
+        self.core.metrics.count_answers(self.ingest.statuses)
         self.core.metrics.refresh(now)
 
     async def stop(self) -> None:

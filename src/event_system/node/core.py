@@ -155,6 +155,7 @@ class Core:
         self.dispatcher.route(commit)
         self.tail.publish(commit)
         self.metrics.committed(commit, seconds)
+        self.metrics.duplicates(commit.duplicates)
 
     def _record(self, failure: Failure) -> None:
         self.dispatcher.record(failure)

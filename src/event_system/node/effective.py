@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from pydantic import BaseModel
 
 from event_system.node.configuration import LITERAL_VARIABLES, PREFIX, Loaded
+from event_system.node.quantities import format_duration
 from event_system.node.settings import Settings
 
 MASK = "********"
@@ -86,7 +88,7 @@ def _section(model: type[BaseModel], prefix: str, title: str) -> list[str]:
         if inner is not None:
             place = f"{key}.NAME" if "dict" in str(info.annotation) else f"{key}[]"
             nested += ["", *_section(inner, f"{place}.", f"`{place}`")]
-    return [] if len(lines) == 4 and not nested else lines + nested  # noqa: PLR2004
+    return [] if len(lines) == 4 and not nested else lines + nested
 
 
 def _model_of(annotation: Any) -> type[BaseModel] | None:
@@ -97,6 +99,8 @@ def _model_of(annotation: Any) -> type[BaseModel] | None:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, timedelta):
+        return format_duration(value)
     return (
         "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
@@ -45,11 +46,17 @@ class ServerSettings(Section):
     max_body_size: Size = Field(
         16 * 1024 * 1024, description="Largest request body.", ge=1024, le=1024**3
     )
-    header_timeout: Duration = Field("10s", description="Time for a request's headers to arrive.")
-    body_timeout: Duration = Field("30s", description="Time for a request's body to arrive.")
-    keep_alive: Duration = Field("30s", description="How long an idle connection is kept.")
+    header_timeout: Duration = Field(
+        timedelta(seconds=10), description="Time for a request's headers to arrive."
+    )
+    body_timeout: Duration = Field(
+        timedelta(seconds=30), description="Time for a request's body to arrive."
+    )
+    keep_alive: Duration = Field(
+        timedelta(seconds=30), description="How long an idle connection is kept."
+    )
     shutdown_grace: Duration = Field(
-        "10s",
+        timedelta(seconds=10),
         description="What running requests and listeners get to finish at the end.",
         json_schema_extra=LIVE,
     )
@@ -83,7 +90,7 @@ class EventSettings(Section):
         10_000, description="Most events of one batch.", ge=1, le=100_000, json_schema_extra=LIVE
     )
     dedupe_window: Duration = Field(
-        "24h",
+        timedelta(hours=24),
         description="How long the same (source, id) counts as the same event.",
         json_schema_extra=LIVE,
     )

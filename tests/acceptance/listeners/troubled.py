@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-from pathlib import Path
 
 from event_system import Event, listener
 
-HANDLED = Path("good.log")
+HANDLED = os.open("good.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
 
 @listener("player.*", name="good", start="beginning")
 async def good(event: Event) -> None:
-    with HANDLED.open("a") as file:
-        file.write(f"{event.id}\n")
+    os.write(HANDLED, f"{event.id}\n".encode())
 
 
 @listener("player.*", name="raises", start="beginning")

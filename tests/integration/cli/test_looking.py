@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import threading
 
@@ -156,7 +155,7 @@ async def test_a_tail_survives_a_restart_without_loss_or_duplicate() -> None:
         await until(lambda: seen == [1, 2])
     second = Site()
     feed(second.log, 4)  # the log as it is after two more
-    async with _serving_on(second, port):
+    async with serving(second, port):
         back.set()
         await until(lambda: bool(second.tail._live))
         feed(second.log, 2)
@@ -164,17 +163,6 @@ async def test_a_tail_survives_a_restart_without_loss_or_duplicate() -> None:
 
     assert seen == [1, 2, 3, 4, 5, 6]
     assert len(notices) >= 1
-
-
-@contextlib.asynccontextmanager
-async def _serving_on(site: Site, port: int):  # type: ignore[no-untyped-def]
-    await site.app.warm()
-    await site.server.start("127.0.0.1", port)
-    try:
-        yield site
-    finally:
-        site.tail.close()
-        await site.server.stop(2.0)
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ async def test_what_sync_listeners_say_is_shown(greeting: Site) -> None:
     well = await command(greeting, "trigger", "player.login", "--subject", "Mo")
     badly = await command(greeting, "trigger", "player.login")
 
-    assert '  greet: "Hello, Mo!" (0.01 ms)' in well.out
+    assert '  greet: "Hello, Mo!" (' in well.out
     assert "  greet: failed: ValueError: nobody to greet" in badly.out
 
 

@@ -153,8 +153,10 @@ def test_binary_mode_checks_json_data() -> None:
         ("application/x-ndjson", b'{"type":"a"}\n\n{"type":"b"}\n'),
         (
             BATCH,
-            b'[{"specversion":"1.0","type":"a","id":"1","source":"s"},'
-            b'{"specversion":"1.0","type":"b","id":"2","source":"s"}]',
+            (
+                b'[{"specversion":"1.0","type":"a","id":"1","source":"s"},'
+                b'{"specversion":"1.0","type":"b","id":"2","source":"s"}]'
+            ),
         ),
     ],
 )

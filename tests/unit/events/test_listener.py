@@ -67,11 +67,11 @@ def test_a_malformed_pattern_is_refused() -> None:
 
 
 def test_plain_functions_run_in_threads_and_coroutines_do_not() -> None:
-    class Callable_:
+    class Calls:
         async def __call__(self, event: Event) -> None: ...
 
     assert not declared("x", "a").runs_in_thread
-    assert not Listener(name="y", patterns=("a",), handler=Callable_()).runs_in_thread
+    assert not Listener(name="y", patterns=("a",), handler=Calls()).runs_in_thread
     assert Listener(name="z", patterns=("a",), handler=lambda event: None).runs_in_thread
 
 

@@ -62,10 +62,7 @@ class Dedupe:
         """Whether an event with this key may be stored; a no is final."""
         if key in self.recent:
             return True
-        for filter_ in self._filter_list:
-            if key in filter_:
-                return True
-        return False
+        return any(key in filter_ for filter_ in self._filter_list)
 
     def find(self, row: Row, pending: Sequence[Row], next_offset: int) -> int | None:
         """Offset of the stored event with this row's source and id, received in the window.
@@ -90,13 +87,15 @@ class Dedupe:
         if stored is None:
             return False
         id_, source, received_us = stored
-        return id_ == row[7] and source == row[6] and received_us > row[10] - self.window_us
+        same = id_ == row[7] and source == row[6]
+        return same and int(received_us) > row[10] - self.window_us
 
     def _look_up(self, generation: int, row: Row) -> int | None:
         events = self._run_events * RUNS_PER_GENERATION
         span = {"first": generation * events + 1, "last": (generation + 1) * events}
-        found = self._reader.execute(_CANDIDATES, {"id_key": row[0], **span}).fetchall()
-        return next((offset for (offset,) in found if self._same(offset, row)), None)
+        rows = self._reader.execute(_CANDIDATES, {"id_key": row[0], **span}).fetchall()
+        found = [offset for (offset,) in rows if isinstance(offset, int)]
+        return next((offset for offset in found if self._same(offset, row)), None)
 
     # Remembering
 

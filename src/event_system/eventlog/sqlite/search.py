@@ -37,18 +37,17 @@ _SAMPLE = f"""
 SELECT count(*) FROM (
     SELECT 1 FROM idx.keys WHERE run = ? AND key = ? LIMIT {_SAMPLED_POSTINGS}
 )
-"""  # noqa: S608 - our own number
+"""  # noqa: S608 - our own names
 _SCAN = f"""
 SELECT {_FIELDS} FROM events e WHERE e.offset BETWEEN :low AND :high AND {{terms}}
 ORDER BY e.offset {{way}}
 """  # noqa: S608 - our own names
-# A posting speaks for the `width` offsets after it as well, as far as its run reaches.
+# A posting speaks for the `width` offsets after it as well.
 _FOLLOW = f"""
 SELECT {_FIELDS} FROM {{runs}} r CROSS JOIN idx.keys k CROSS JOIN events e
 WHERE {{of_runs}} r.run BETWEEN :first_run AND :last_run
 AND k.run = r.run AND k.key = :key AND k.offset BETWEEN :low - :width AND :high
-AND e.offset BETWEEN max(k.offset, :low)
-    AND min(k.offset + :width, :high, (r.run + 1) * :run_events)
+AND e.offset BETWEEN max(k.offset, :low) AND min(k.offset + :width, :high)
 AND {{terms}}
 ORDER BY r.run {{way}}, k.offset {{way}}, e.offset {{way}}
 """  # noqa: S608 - our own names
@@ -185,13 +184,15 @@ class Search:
             way=self._way,
         )
         span = {"first_run": self.view.run_of(low), "last_run": self.view.run_of(high)}
-        span |= {"low": low, "high": high, "run_events": self.view.run_events}
-        values |= {**span, "key": stream.key, "width": stream.width}
+        values |= {**span, "low": low, "high": high, "key": stream.key, "width": stream.width}
         found = self._verified(sql, values, self.wanted.wildcard if not by_type else None)
         return self._once(found) if stream.width else found
 
     def _once(self, events: Iterator[Event]) -> Iterator[Event]:
-        """Leave out what blocks repeat: another kind's posting of the same hash may overlap."""
+        """Leave out what overlapping blocks repeat.
+
+        A block may reach into the next run, or hold another kind's posting of the same hash.
+        """
         beyond = lt if self.newest_first else gt
         last = self.view.head + 1 if self.newest_first else 0
         for event in events:

@@ -21,7 +21,7 @@ from event_system.eventlog.sqlite.dedupe import Dedupe
 from event_system.eventlog.sqlite.schema import COLUMNS
 from event_system.events.event import Row
 from event_system.events.ports import Appended, Commit
-from event_system.kernel.errors import StorageError, StoppingError
+from event_system.kernel.errors import StoppingError, StorageError
 
 MAX_ROWS_PER_COMMIT = 8192
 _LARGEST_BUCKET = 256  # apsw keeps prepared statements of up to 16 kB of SQL text
@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 def _insert(rows: int) -> str:
     group = "(" + ",".join("?" * len(COLUMNS)) + ")"
-    return f"INSERT INTO events ({','.join(COLUMNS)}) VALUES {','.join([group] * rows)}"
+    return f"INSERT INTO events ({','.join(COLUMNS)}) VALUES {','.join([group] * rows)}"  # noqa: S608 - our own names
 
 
 _BUCKETS = [(1 << power, _insert(1 << power)) for power in range(8, -1, -1)]
@@ -142,7 +142,9 @@ class Writer:
         else:
             self._next = first + len(fresh)
             self.failure = None
-            self._tell(Commit(first, fresh), outcome, self._monotonic() - started)
+            handed = sum(len(rows) for rows, _ in batch)
+            commit = Commit(first, fresh, handed - len(fresh))
+            self._tell(commit, outcome, self._monotonic() - started)
 
     def _transaction(self, batch: list[Submission], fresh: list[Row]) -> Outcome:
         at = self._next
@@ -193,7 +195,7 @@ class Writer:
     # The loop
 
     def _deliver(self, commit: Commit | None, outcome: Outcome, seconds: float) -> None:
-        if commit is not None and commit.rows:
+        if commit is not None and (commit.rows or commit.duplicates):
             self.head = commit.first + len(commit.rows) - 1
             self._on_commit(commit, seconds)
         for done, appended in outcome:

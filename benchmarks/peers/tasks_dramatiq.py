@@ -1,0 +1,37 @@
+"""FastAPI and Dramatiq over Redis with `appendfsync always`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import dramatiq
+import uvicorn
+from dramatiq.brokers.redis import RedisBroker
+from fastapi import FastAPI
+
+from benchmarks.peers.ages import note, now_us
+
+dramatiq.set_broker(RedisBroker(url=os.environ.get("PEER_REDIS", "redis://127.0.0.1:1/0")))  # type: ignore[no-untyped-call]
+
+
+@dramatiq.actor
+def handle(event: dict[str, Any]) -> None:
+    note(event["sent"])
+
+
+def api() -> FastAPI:
+    web = FastAPI()
+
+    @web.post("/api/events/trigger")
+    def trigger(event: dict[str, Any]) -> dict[str, Any]:
+        event["sent"] = now_us()
+        handle.send(event)
+        return {"id": event["id"]}
+
+    return web
+
+
+if __name__ == "__main__":
+    uvicorn.run(api(), port=int(sys.argv[1]), log_level="error", access_log=False)
