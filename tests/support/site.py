@@ -135,7 +135,8 @@ class Site:
             lanes=LANES,
             last_received_us=0,
         )
-        self.ingest = Ingest(self.manager, self.identify, IngestSettings())
+        self.refused: list[str] = []
+        self.ingest = Ingest(self.manager, self.identify, IngestSettings(), self.refused.append)
         self.app = create_app(self._services())
         house = Housekeeping(HttpSettings(), clock.monotonic)
         fronted = (self.ingest, house) if fast else (None, None)

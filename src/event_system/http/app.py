@@ -79,6 +79,8 @@ class Application:
         if self._app is None:
             await self.warm()
         assert self._app is not None  # `warm` raises where it cannot build
+        if scope["method"] == "HEAD":  # as GET; the server sends no body for its own scope
+            scope = {**scope, "method": "GET"}
         await self._app(scope, receive, send)
 
 

@@ -83,7 +83,7 @@ class Ingest:
         manager: EventManager,
         identify: Identify,
         settings: IngestSettings,
-        refused: Callable[[str], None] = lambda code: None,
+        refused: Callable[[str], None],
     ) -> None:
         self.settings = settings
         self.statuses: Counter[tuple[bytes, int]] = Counter()

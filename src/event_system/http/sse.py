@@ -35,7 +35,7 @@ class LiveResponse:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._stream as stream:
             writing = asyncio.ensure_future(self._write(send))
-            ends = [writing, _task(_disconnected(receive))]
+            ends = [writing, _task(_disconnected(receive)), _task(stream.ended.wait())]
             try:
                 await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
                 if stream.ended.is_set():

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import gzip
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
 
 from prometheus_client import Metric
-from prometheus_client.exposition import choose_encoder, gzip_accepted
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -20,43 +17,23 @@ from prometheus_client.utils import floatToGoString
 from event_system.metrics.families import Values
 from event_system.metrics.manager import MetricsManager
 
-GZIP_LEVEL = 4
+
+def render(manager: MetricsManager, accept: str = "") -> tuple[str, bytes]:
+    """All metrics now, in the form that an Accept header asks for: content type and text."""
+    return write(manager.collect(), accept)
 
 
-@dataclass(frozen=True, slots=True)
-class Exposition:
-    """A body and what to say of it; `encoding` is `gzip` or None."""
-
-    content_type: str
-    encoding: str | None
-    body: bytes
-
-
-async def render(
-    manager: MetricsManager, accept: str = "", accept_encoding: str = ""
-) -> Exposition:
-    """All metrics now, in the form that the two request headers ask for.
-
-    The values are copied on the loop; formatting, which takes far longer, is done in a thread.
-    """
-    values = manager.collect()
-    return await asyncio.to_thread(expose, values, accept, accept_encoding)
-
-
-def expose(values: Sequence[Values], accept: str, accept_encoding: str) -> Exposition:
-    """The same for values that were collected before. Pure."""
+def write(values: Iterable[Values], accept: str = "") -> tuple[str, bytes]:
+    """The same for values that were collected before. Pure, for any thread."""
     try:
         encode, content_type = choose_encoder(accept)
     except TypeError:  # a version that is no number
         encode, content_type = choose_encoder("")
-    body = encode(_Collected(values))
-    if gzip_accepted(accept_encoding):
-        return Exposition(content_type, "gzip", gzip.compress(body, GZIP_LEVEL, mtime=0))
-    return Exposition(content_type, None, body)
+    return content_type, encode(_Collected(values))
 
 
 class _Collected:
-    """What the library's encoders take for a registry."""
+    """What the library's encoders take for a registry; only those add `_created` series."""
 
     def __init__(self, values: Iterable[Values]) -> None:
         self._values = values

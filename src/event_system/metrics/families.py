@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Generic, TypeAlias, TypeVar
 
 from event_system.kernel.errors import MetricError
@@ -117,8 +116,8 @@ class Histogram(Family[HistogramChild]):
         return Values(self.spec, distributions=rows, bounds=self.bounds)
 
 
-class GaugeFunction:
-    """A gauge that is asked for its values at each scrape."""
+class Function:
+    """A gauge or counter that is kept elsewhere and asked for its values at each scrape."""
 
     def __init__(
         self, spec: Spec, read: Callable[[], Mapping[Labels, float]], limit: Limit
@@ -128,15 +127,17 @@ class GaugeFunction:
         self._limit = limit
 
     def collect(self) -> Values:
-        """Raises what the function raises."""
-        found = self._read()
-        if len(found) > self._limit.children:
+        """Values past the limit are added up. Raises what the function raises."""
+        found, room = self._read(), self._limit.children
+        rows = [(tuple(map(_clean, at)), float(value)) for at, value in found.items()]
+        if len(rows) > room:
             self._limit.folded()
-        kept = islice(found.items(), self._limit.children)
-        return Values(self.spec, [(tuple(map(_clean, at)), float(value)) for at, value in kept])
+            other = (FOLDED,) * len(self.spec.labels)
+            rows[room:] = [(other, sum(value for _, value in rows[room:]))]
+        return Values(self.spec, rows)
 
 
-AnyFamily: TypeAlias = Counter | Gauge | Histogram | GaugeFunction
+AnyFamily: TypeAlias = Counter | Gauge | Histogram | Function
 
 
 def _clean(value: str) -> str:

@@ -1,24 +1,33 @@
 """The event core's metrics by name: registered once, held by those who count.
 
-docs/metrics.md lists them; a test compares it with what is registered here.
+docs/metrics.md lists them; a test compares it with what is registered.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from event_system.metrics.children import CounterChild, GaugeChild, HistogramChild
-from event_system.metrics.families import Counter, Histogram
+from event_system.metrics.families import Counter
 from event_system.metrics.manager import MetricsManager
 
 # 0.05, 0.1 and 0.2 s are the thresholds of the alerts on latency and listeners.
-AGE_BUCKETS = (
+AGE_BUCKETS: Final = (
     *(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2),
     *(0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
 )
-CALL_BUCKETS = (0.0001, 0.001, 0.01, 0.05, 0.1, 0.5, 1.0, 10.0)
-COMMIT_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
-SIZE_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384)
+CALL_BUCKETS: Final = (0.0001, 0.001, 0.01, 0.05, 0.1, 0.5, 1.0, 10.0)
+COMMIT_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+SIZE_BUCKETS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384)
+BUSINESS: Final = {
+    "player.login": "player_login",
+    "player.logout": "player_logout",
+    "player.level_up": "player_level_up",
+    "activity.start": "activity_start",
+    "activity.end": "activity_end",
+}
+"""Event types that have a counter and a rate of their own, and how those begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,33 +35,26 @@ class EventHandles:
     """Events on their way in, and to the end of it."""
 
     triggered: Counter
-    duplicate: CounterChild
     refused: Counter
     trigger_rate: GaugeChild
     ages: HistogramChild
     latency_ms: GaugeChild
     success_percent: GaugeChild
-    commit_seconds: HistogramChild
-    commit_events: HistogramChild
 
 
 def event_handles(manager: MetricsManager) -> EventHandles:
     counter, gauge = manager.register_counter, manager.register_gauge
-    histogram = manager.register_histogram
     return EventHandles(
         triggered=counter("events_triggered_total", "Events stored, by event type.", "type"),
-        duplicate=counter(
-            "events_duplicate_total", "Events that had been stored before, and were not again."
-        ).child(),
         refused=counter(
-            "events_refused_total", "Events or requests refused, by error code.", "code"
+            "events_refused_total", "Requests to store events that were refused.", "code"
         ),
         trigger_rate=gauge(
             "event_trigger_rate", "Events stored per second, over the last minute."
         ).child(),
-        ages=histogram(
+        ages=manager.register_histogram(
             "event_processing_latency_seconds",
-            "From the receipt of an event to the end of one async listener's call.",
+            "From the trigger of an event to the end of one listener's call.",
             buckets=AGE_BUCKETS,
         ).child(),
         latency_ms=gauge(
@@ -63,12 +65,26 @@ def event_handles(manager: MetricsManager) -> EventHandles:
             "event_processing_success_rate",
             "Listener calls without error, in percent over the last 5 minutes; 100 when idle.",
         ).child(),
-        commit_seconds=histogram(
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CommitHandles:
+    """Group commits of the event log."""
+
+    seconds: HistogramChild
+    events: HistogramChild
+
+
+def commit_handles(manager: MetricsManager) -> CommitHandles:
+    histogram = manager.register_histogram
+    return CommitHandles(
+        seconds=histogram(
             "eventlog_commit_duration_seconds",
             "Time of one group commit to the event log, fsync included.",
             buckets=COMMIT_BUCKETS,
         ).child(),
-        commit_events=histogram(
+        events=histogram(
             "eventlog_commit_events", "Events in one group commit.", buckets=SIZE_BUCKETS
         ).child(),
     )
@@ -86,7 +102,7 @@ def queue_handles(manager: MetricsManager) -> QueueHandles:
     return QueueHandles(
         full_total=manager.register_counter(
             "async_queue_full_events_total",
-            "Times that an event found its listener's channel full.",
+            "Times that a channel was full and reading for it paused.",
         ).child(),
         full_percent=manager.register_gauge(
             "async_queue_full_rate",
@@ -95,45 +111,41 @@ def queue_handles(manager: MetricsManager) -> QueueHandles:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ListenerHandles:
-    """What listeners do, by listener."""
+    """What one listener does."""
 
-    seconds: Histogram
-    errors: Counter
+    seconds: HistogramChild
+    events: CounterChild
+    errors: CounterChild
 
 
-def listener_handles(manager: MetricsManager) -> ListenerHandles:
-    return ListenerHandles(
-        seconds=manager.register_histogram(
+class ListenerFamilies:
+    """What listeners do: `of` one of them, and all together."""
+
+    def __init__(self, manager: MetricsManager) -> None:
+        self._seconds = manager.register_histogram(
             "listener_duration_seconds",
             "Time of one call of a listener.",
             "listener",
             buckets=CALL_BUCKETS,
-        ),
-        errors=manager.register_counter(
+        )
+        self._events = manager.register_counter(
+            "listener_events_total", "Events given to a listener, failed ones included.", "listener"
+        )
+        self._errors = manager.register_counter(
             "listener_errors_total", "Calls of a listener that failed.", "listener"
-        ),
-    )
+        )
+        self.error_percent = manager.register_gauge(
+            "listener_error_rate", "Listener calls that failed, in percent over the last 5 minutes."
+        ).child()
 
-
-@dataclass(frozen=True, slots=True)
-class HttpHandles:
-    """Requests to the node's HTTP server, by route."""
-
-    requests: Counter
-    seconds: Histogram
-
-
-def http_handles(manager: MetricsManager) -> HttpHandles:
-    return HttpHandles(
-        requests=manager.register_counter(
-            "http_requests_total", "HTTP requests answered.", "route", "status"
-        ),
-        seconds=manager.register_histogram(
-            "http_request_duration_seconds", "Time to answer an HTTP request.", "route"
-        ),
-    )
+    def of(self, listener: str) -> ListenerHandles:
+        return ListenerHandles(
+            self._seconds.child(listener),
+            self._events.child(listener),
+            self._errors.child(listener),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,15 +156,6 @@ class BusinessHandles:
     rate: GaugeChild
 
 
-BUSINESS = {
-    "player.login": "player_login",
-    "player.logout": "player_logout",
-    "player.level_up": "player_level_up",
-    "activity.start": "activity_start",
-    "activity.end": "activity_end",
-}
-
-
 def business_handles(manager: MetricsManager) -> dict[str, BusinessHandles]:
     """Handles by event type."""
     return {type_: _business(manager, type_, name) for type_, name in BUSINESS.items()}
@@ -161,6 +164,6 @@ def business_handles(manager: MetricsManager) -> dict[str, BusinessHandles]:
 def _business(manager: MetricsManager, type_: str, name: str) -> BusinessHandles:
     total = manager.register_counter(f"{name}_events_total", f"Events `{type_}` stored.")
     rate = manager.register_gauge(
-        f"{name}_events_per_second", f"Events `{type_}` per second, over the last minute."
+        f"{name}_event_rate", f"Events `{type_}` stored per second, over the last minute."
     )
     return BusinessHandles(total.child(), rate.child())

@@ -6,15 +6,15 @@ import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from event_system.kernel.errors import MetricError
 from event_system.metrics.children import CounterChild, GaugeChild
 from event_system.metrics.families import (
     AnyFamily,
     Counter,
+    Function,
     Gauge,
-    GaugeFunction,
     Histogram,
     Labels,
     Limit,
@@ -26,7 +26,7 @@ from event_system.metrics.names import check_bounds, check_names, claimed, famil
 MAX_CHILDREN = 1000
 DEFAULT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
-_F = TypeVar("_F", Counter, Gauge, Histogram, GaugeFunction)
+_F = TypeVar("_F", Counter, Gauge, Histogram, Function)
 _log = logging.getLogger(__name__)
 
 
@@ -74,20 +74,21 @@ class MetricsManager:
         spec = Spec(name, "histogram", help, labels)
         return self._register(Histogram(spec, check_bounds(name, buckets), self._limit(name)))
 
-    def register_gauge_function(self, name: str, help: str, read: Callable[[], float]) -> None:
-        """A gauge whose value `read` tells at each scrape, on the loop: it has to be quick."""
-        self.register_labelled_gauge_function(name, help, (), lambda: {(): read()})
+    def register_gauge_function(self, name: str, help: str, fn: Callable[[], float]) -> None:
+        """A gauge whose value `fn` tells at each scrape, on the loop: it has to be quick."""
+        self.register_function("gauge", name, help, (), lambda: {(): fn()})
 
-    def register_labelled_gauge_function(
+    def register_function(
         self,
+        kind: Literal["gauge", "counter"],
         name: str,
         help: str,
         labels: Sequence[str],
-        read: Callable[[], Mapping[Labels, float]],
+        fn: Callable[[], Mapping[Labels, float]],
     ) -> None:
-        """The same with labels: `read` tells a value for each tuple of label values."""
-        spec = Spec(name, "gauge", help, tuple(labels))
-        self._register(GaugeFunction(spec, read, self._limit(name)))
+        """The same with labels: `fn` tells a value for each tuple of label values."""
+        spec = Spec(name, kind, help, tuple(labels))
+        self._register(Function(spec, fn, self._limit(name)))
 
     def _limit(self, name: str) -> Limit:
         return Limit(self._max_children, partial(self._count_folded, name))

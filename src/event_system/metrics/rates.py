@@ -1,57 +1,42 @@
-"""What happened in the last seconds: sums, growth of totals, share of failures."""
+"""What happened in the last seconds: sums, growth of totals, share of failures.
+
+Times are monotonic seconds; one that goes back counts as the newest seen.
+"""
 
 from __future__ import annotations
 
 
 class RateWindow:
-    """A ring of buckets, one for each `bucket_seconds` of the last `span_seconds`.
+    """A ring of buckets, one for each of the last `span` seconds."""
 
-    Times are monotonic seconds; one that goes back counts as the newest seen.
-    """
+    __slots__ = ("_buckets", "_first", "_newest", "_span")
 
-    __slots__ = ("_bucket_seconds", "_buckets", "_first", "_newest", "span_seconds")
-
-    def __init__(self, span_seconds: int, bucket_seconds: int = 1) -> None:
-        self.span_seconds = span_seconds
-        self._bucket_seconds = bucket_seconds
-        self._buckets: list[float] = [0] * -(-span_seconds // bucket_seconds)
+    def __init__(self, span: int) -> None:
+        self._span = span
+        self._buckets: list[float] = [0] * span
         self._newest: int | None = None
-        self._first: float | None = None
+        self._first = 0
 
     def add(self, amount: float, now: float) -> None:
-        at = self._advance(now)
-        self._buckets[at % len(self._buckets)] += amount
+        self._buckets[self._advance(now) % self._span] += amount
 
-    def total(self, now: float, window_seconds: float | None = None) -> float:
-        """What was added in the newest buckets that make up the window (the whole span)."""
-        newest = self._advance(now)
-        size = len(self._buckets)
-        count = size if window_seconds is None else int(window_seconds / self._bucket_seconds)
-        oldest = newest - min(max(count, 1), size) + 1
-        low, high = oldest % size, newest % size
-        if low <= high:
-            return sum(self._buckets[low : high + 1])
-        return sum(self._buckets[low:]) + sum(self._buckets[: high + 1])
+    def total(self, now: float) -> float:
+        """What was added in the last `span` seconds, the running one included."""
+        self._advance(now)
+        return sum(self._buckets)
 
-    def per_second(self, now: float, window_seconds: float | None = None) -> float:
-        """The mean over the window, or over the time since the first `add` if that is less.
-
-        An `add` stands for what happened in the bucket's time before it.
-        """
-        total = self.total(now, window_seconds)
-        first = now if self._first is None else self._first
-        window = self.span_seconds if window_seconds is None else window_seconds
-        return total / min(max(now - first, 0.0) + self._bucket_seconds, window)
+    def per_second(self, now: float) -> float:
+        """The mean over the span, or over the seconds since the first look if those are fewer."""
+        total = self.total(now)
+        return total / min(self._advance(now) - self._first + 1, self._span)
 
     def _advance(self, now: float) -> int:
-        at = int(now // self._bucket_seconds)
+        second = int(now // 1)
         if self._newest is None:
-            self._newest, self._first = at, now
-        elif at > self._newest:
-            size = len(self._buckets)
-            for stale in range(self._newest + 1, min(at, self._newest + size) + 1):
-                self._buckets[stale % size] = 0
-            self._newest = at
+            self._newest = self._first = second
+        for stale in range(self._newest + 1, min(second, self._newest + self._span) + 1):
+            self._buckets[stale % self._span] = 0
+        self._newest = max(self._newest, second)
         return self._newest
 
 
@@ -60,9 +45,9 @@ class Growth:
 
     __slots__ = ("_before", "_window")
 
-    def __init__(self, span_seconds: int) -> None:
+    def __init__(self, span: int) -> None:
         self._before: float = 0
-        self._window = RateWindow(span_seconds)
+        self._window = RateWindow(span)
 
     def look(self, total: float, now: float) -> float:
         """Note the total; by how much it has grown within the span."""
@@ -81,9 +66,9 @@ class FailureShare:
 
     __slots__ = ("_calls", "_errors", "_new_calls", "_new_errors")
 
-    def __init__(self, span_seconds: int, bucket_seconds: int = 1) -> None:
-        self._calls = RateWindow(span_seconds, bucket_seconds)
-        self._errors = RateWindow(span_seconds, bucket_seconds)
+    def __init__(self, span: int) -> None:
+        self._calls = RateWindow(span)
+        self._errors = RateWindow(span)
         self._new_calls = 0
         self._new_errors = 0
 

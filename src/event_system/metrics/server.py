@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+import asyncio
+import gzip
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from typing import Any, TypeAlias
 
-from event_system.metrics.exposition import render
+from prometheus_client.exposition import gzip_accepted
+
+from event_system.metrics.exposition import write
+from event_system.metrics.families import Values
 from event_system.metrics.manager import MetricsManager
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -14,39 +19,59 @@ Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 Header: TypeAlias = tuple[bytes, bytes]
 
+GZIP_LEVEL = 4
 _PLAIN = b"text/plain; charset=utf-8"
-_FRONT = b'<!doctype html><title>event-system</title><a href="/metrics">Metrics</a>\n'
 
 
 def metrics_app(manager: MetricsManager) -> Application:
     """Serves `/metrics`, and at `/` the way there. GET and HEAD only."""
 
-    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
-        if scope["path"] not in ("/", "/metrics"):
-            await _answer(send, 404, _PLAIN, b"Not found; the metrics are at /metrics.\n")
-        elif scope["method"] not in ("GET", "HEAD"):
-            allow = [(b"allow", b"GET, HEAD")]
-            await _answer(send, 405, _PLAIN, b"Only GET and HEAD.\n", allow)
-        elif scope["path"] == "/":
-            await _answer(send, 200, b"text/html; charset=utf-8", _FRONT)
-        else:
-            await _metrics(scope, send, manager)
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+        elif scope["type"] == "http":
+            await _serve(scope, send, manager)
 
     return app
 
 
+async def _live(receive: Receive, send: Send) -> None:
+    """There is nothing to prepare and nothing to close; only the protocol wants answers."""
+    kind = ""
+    while kind != "lifespan.shutdown":
+        kind = (await receive())["type"]
+        await send({"type": f"{kind}.complete"})
+
+
+async def _serve(scope: Scope, send: Send, manager: MetricsManager) -> None:
+    if scope["path"] not in ("/", "/metrics"):
+        await _answer(send, 404, _PLAIN, b"Not found; the metrics are at /metrics.\n")
+    elif scope["method"] not in ("GET", "HEAD"):
+        allow = [(b"allow", b"GET, HEAD")]
+        await _answer(send, 405, _PLAIN, b"Only GET and HEAD.\n", allow)
+    elif scope["path"] == "/":
+        await _answer(send, 200, _PLAIN, b"The metrics are at /metrics.\n")
+    else:
+        await _metrics(scope, send, manager)
+
+
 async def _metrics(scope: Scope, send: Send, manager: MetricsManager) -> None:
-    accept, accept_encoding = _values(scope, b"accept"), _values(scope, b"accept-encoding")
-    made = await render(manager, accept, accept_encoding)
+    """Values are copied on the loop; formatting, which takes far longer, is for a thread."""
+    packed = gzip_accepted(_header(scope, b"accept-encoding"))
+    values, accept = manager.collect(), _header(scope, b"accept")
+    content_type, body = await asyncio.to_thread(_format, values, accept, packed)
     headers = [(b"vary", b"accept, accept-encoding"), (b"cache-control", b"no-store")]
-    if made.encoding is not None:
-        headers.append((b"content-encoding", made.encoding.encode()))
-    await _answer(send, 200, made.content_type.encode("latin-1"), made.body, headers)
+    if packed:
+        headers.append((b"content-encoding", b"gzip"))
+    await _answer(send, 200, content_type.encode("latin-1"), body, headers)
 
 
-def _values(scope: Scope, name: bytes) -> str:
+def _format(values: Sequence[Values], accept: str, packed: bool) -> tuple[str, bytes]:
+    content_type, text = write(values, accept)
+    return content_type, gzip.compress(text, GZIP_LEVEL, mtime=0) if packed else text
+
+
+def _header(scope: Scope, name: bytes) -> str:
     """A header's values; several lines count as one list."""
     return b",".join(value for key, value in scope["headers"] if key == name).decode("latin-1")
 

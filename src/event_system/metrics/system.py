@@ -1,11 +1,11 @@
 """The process and the machine, read every few seconds and not at each scrape.
 
 Outward names are those that operators know from other servers, with what Python has in place:
-`system_goroutines` are asyncio tasks, `system_memory_alloc_bytes` is resident and
-`system_memory_sys_bytes` virtual memory, `system_memory_heap_objects` counts the blocks that
-Python's allocator has handed out (counting objects would stop the process for many
-milliseconds), `system_gc_next_bytes` counts allocations because that is what triggers Python's
-collector.
+`system_goroutines` are asyncio tasks; `system_memory_sys_bytes` is what the process holds of
+the machine's memory and `system_memory_alloc_bytes` the part of it that is no shared file, the
+heap above all; `system_memory_heap_objects` counts the blocks that Python's allocator has
+handed out (counting objects would stop the process for many milliseconds);
+`system_gc_next_bytes` counts allocations because that is what triggers Python's collector.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-from event_system.kernel.clock import Clock, SystemClock
+from event_system.kernel.clock import Clock
 from event_system.metrics.manager import MetricsManager
 
 MEGABYTE = 1_000_000
@@ -29,8 +29,8 @@ LOOPBACK = "lo"
 _GAUGES = {
     "system_cpu_usage": "The machine's processors in use, in percent.",
     "system_memory_usage": "The machine's memory in use, in percent.",
-    "system_memory_alloc_bytes": "Resident memory of the process.",
-    "system_memory_sys_bytes": "Virtual memory of the process.",
+    "system_memory_alloc_bytes": "Resident memory of the process that is no shared file.",
+    "system_memory_sys_bytes": "Resident memory of the process.",
     "system_memory_heap_objects": "Memory blocks that Python has allocated.",
     "system_gc_pause_total_ns": "Time spent in garbage collection since the start.",
     "system_gc_next_bytes": "Allocations until the next collection of the youngest generation.",
@@ -43,7 +43,7 @@ _GAUGES = {
     "system_process_cpu_usage": "What the process uses of one processor, in percent.",
     "system_network_io": "Network traffic of the machine in both directions, in MB/s.",
     "system_disk_io": "Disk traffic of the machine in both directions, in MB/s.",
-    "system_disk_usage": "The file system of `directory` in use, in percent.",
+    "system_disk_usage": "The file system with the data directory in use, in percent.",
     "process_start_time_seconds": "When the process started, in seconds since 1970.",
 }
 _TOTALS = {
@@ -58,9 +58,7 @@ _TOTALS = {
 class SystemCollector:
     """Keeps the metrics above; `collect` takes about a millisecond. `close` at the end."""
 
-    def __init__(
-        self, manager: MetricsManager, clock: Clock | None = None, directory: str = "/"
-    ) -> None:
+    def __init__(self, manager: MetricsManager, clock: Clock, directory: str = "/") -> None:
         self._gauges = {
             name: manager.register_gauge(name, help_).child() for name, help_ in _GAUGES.items()
         }
@@ -73,7 +71,7 @@ class SystemCollector:
         self._directory = directory
         self._process = psutil.Process()
         self._rates = _Rates()
-        self._pauses = _GcPauses(clock or SystemClock())
+        self._pauses = _GcPauses(clock)
         gc.callbacks.append(self._pauses)
         self._gauges["process_start_time_seconds"].set(self._process.create_time())
         self._collect()  # a scrape right after the start sees the machine, too
@@ -161,8 +159,8 @@ def _machine(directory: str) -> dict[str, float]:
 def _process(process: psutil.Process) -> dict[str, float]:
     memory = process.memory_info()
     return {
-        "system_memory_alloc_bytes": memory.rss,
-        "system_memory_sys_bytes": memory.vms,
+        "system_memory_alloc_bytes": memory.rss - getattr(memory, "shared", 0),  # Linux only
+        "system_memory_sys_bytes": memory.rss,
         "system_goroutines": _tasks(),
         "system_cpu_threads": process.num_threads(),
         "system_open_files": process.num_fds(),

@@ -22,6 +22,7 @@ from event_system.http.server import HttpServer
 from event_system.kernel.clock import SystemClock
 from event_system.kernel.errors import UnauthorizedError
 from event_system.logs.configure import LogHandle
+from event_system.metrics.instruments import Sources
 from event_system.metrics.server import metrics_app
 from event_system.metrics.system import SystemCollector
 from event_system.node.core import Core, Machine
@@ -82,8 +83,8 @@ class Node:
         self.app = create_app(self._services(clock))
         self.http = HttpServer(self.app, time.time, self.ingest, self._house)
         self.metrics_http = HttpServer(metrics_app(self.core.metrics_manager), time.time)
-        self._system = SystemCollector(self.core.metrics_manager, time.monotonic_ns)
-        self._register_metrics()
+        self._system = SystemCollector(self.core.metrics_manager, clock)
+        self.core.metrics.watch(self._sources())
         self._clockwork: list[asyncio.Task[None]] = []
         self._stall: StallMonitor | None = None
         self._clock = clock
@@ -104,15 +105,17 @@ class Node:
             version=VERSION,
         )
 
-    def _register_metrics(self) -> None:
-        """What is read at each scrape."""
-        core, manager = self.core, self.core.metrics_manager
-        core.metrics.watch(core.dispatcher.subscriptions.values)
-        manager.register_gauge_function(
-            "eventlog_head_offset", "Offset of the newest event.", lambda: core.log.head
-        )
-        manager.register_gauge_function(
-            "live_streams", "Live streams that are open.", lambda: core.tail.streams
+    def _sources(self) -> Sources:
+        """Where the metrics look at each scrape."""
+        core = self.core
+        return Sources(
+            queued=lambda: core.dispatcher.queued,
+            full_lanes=lambda: core.dispatcher.full_lanes,
+            lags=lambda: {name: s.lag() for name, s in core.dispatcher.subscriptions.items()},
+            head=lambda: core.log.head,
+            streams=lambda: core.tail.streams,
+            requests=lambda: self.ingest.statuses,
+            duplicates=lambda: core.duplicates,
         )
 
     # Life
@@ -147,7 +150,6 @@ class Node:
         self.metrics_http.tick()
         now = self._clock.monotonic()
         self.core.mark(now)
-        self.core.metrics.count_answers(self.ingest.statuses)
         self.core.metrics.refresh(now)
 
     async def stop(self) -> None:

@@ -57,6 +57,7 @@ class Core:
         overrides: Mapping[str, Mapping[str, Any]],
         machine: Machine,
     ) -> None:
+        self.duplicates = 0
         loop = asyncio.get_running_loop()
         clock = machine.clock
         self._declared = [*found.listeners, SELF_TEST]
@@ -155,7 +156,7 @@ class Core:
         self.dispatcher.route(commit)
         self.tail.publish(commit)
         self.metrics.committed(commit, seconds)
-        self.metrics.duplicates(commit.duplicates)
+        self.duplicates += commit.duplicates
 
     def _record(self, failure: Failure) -> None:
         self.dispatcher.record(failure)

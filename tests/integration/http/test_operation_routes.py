@@ -173,3 +173,14 @@ async def test_the_self_test_of_a_stopping_node_fails_at_once(
     stage = await _failing(client)
 
     assert stage["stage"] == "accepted"
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/live", "/api/events", "/docs", "/nothing"])
+async def test_head_tells_what_get_would_without_its_body(
+    site: Site, client: httpx.AsyncClient, path: str
+) -> None:
+    asked, told = await client.get(path), await client.head(path)
+
+    assert told.status_code == asked.status_code
+    assert told.content == b""
+    assert told.headers["content-length"] == asked.headers["content-length"]

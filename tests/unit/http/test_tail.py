@@ -31,6 +31,13 @@ def _offsets(chunk: bytes) -> list[int]:
     return [json.loads(line[6:]).get("offset", -1) for line in lines]
 
 
+async def _next_events(frames: AsyncGenerator[bytes, None]) -> bytes:
+    """The next chunk that is no heartbeat."""
+    while (chunk := await anext(frames)).startswith(b":"):
+        pass
+    return chunk
+
+
 async def _started(stream: LiveStream) -> AsyncGenerator[bytes, None]:
     """The frames of a stream that is live."""
     frames = stream.frames()
@@ -67,11 +74,12 @@ async def test_a_commit_between_the_last_page_and_going_live_is_neither_lost_nor
     await anext(frames)
 
     seen = [_offsets(await anext(frames)) for _ in range(4)]
+    live = asyncio.ensure_future(_next_events(frames))
+    await asyncio.sleep(0)  # it is live now
     for commit in held:
         tail.publish(commit)
     _add(log, 1)
     tail.publish(held[-1])
-    live = asyncio.ensure_future(anext(frames))
     seen.append(_offsets(await live))
     await frames.aclose()
 
