@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import sqlite3
-import threading
 import time
 from itertools import count
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from benchmarks.harness import KEY, Node, Run, median, node, scratch
+from benchmarks.harness import Node, Run, median, node, scratch, wrk
 from event_system.eventlog.sqlite.schema import COLUMNS, EVENTS_DDL
 from event_system.events.event import Row
 from event_system.kernel.lanes import id_key, lane_of, source_key, subject_key, type_key
 
 NAME = "batch"
 SIZE = 1000
-CLIENTS = 3
+CONNECTIONS = 4
 _numbers = count()
 
 
@@ -81,38 +78,8 @@ def _row(event: dict[str, object]) -> Row:
 
 
 def _load(at: Node, seconds: int) -> float:
-    """Stored events per second; the bodies are made beforehand."""
-    bodies = [
-        [json.dumps(_events(SIZE)).encode() for _ in range(12 * seconds)] for _ in range(CLIENTS)
-    ]
-    stored = [0] * CLIENTS
-    started = time.perf_counter()
-    threads = [
-        threading.Thread(target=_client, args=(at, bodies[n], stored, n, seconds))
-        for n in range(CLIENTS)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return sum(stored) / (time.perf_counter() - started)
-
-
-def _client(at: Node, bodies: list[bytes], stored: list[int], number: int, seconds: int) -> None:
-    parts = urlsplit(at.url)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=30)
-    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {KEY}"}
-    end = time.perf_counter() + seconds
-    for body in bodies:
-        if time.perf_counter() > end:
-            break
-        connection.request("POST", "/api/events/batch", body, headers)
-        answer = connection.getresponse()
-        text = answer.read()
-        if answer.status != 200:
-            raise RuntimeError(text[:500])
-        stored[number] += SIZE
-    connection.close()
+    """Stored events per second over a few connections."""
+    return wrk(at.url, "batch.lua", CONNECTIONS, seconds, threads=1).per_second * SIZE
 
 
 def _load_handled(at: Node, seconds: int) -> float:

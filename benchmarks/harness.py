@@ -80,9 +80,9 @@ class Load:
     p99_ms: float
 
 
-def wrk(url: str, script: str, connections: int, seconds: int) -> Load:
+def wrk(url: str, script: str, connections: int, seconds: int, threads: int = 2) -> Load:
     """Closed-loop load; raises where any answer was no success."""
-    command = ["wrk", "-t2", f"-c{connections}", f"-d{seconds}", "--latency"]
+    command = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}", "--latency"]
     command += ["-s", str(HERE / script), url]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     if "Non-2xx" in text or "Socket errors" in text:

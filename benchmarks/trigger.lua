@@ -1,5 +1,6 @@
 -- One event of about 150 bytes with an id of its own, and eight headers.
-local counter, thread_id, salt = 0, 0, 0
+local counter, salt = 0, 0
+thread_id = 0 -- global: setup() sets it from outside
 local threads = 0
 
 function setup(thread)

@@ -63,7 +63,7 @@ def plan(players: int, seconds: float, rate: float) -> Iterator[Move]:
 
 def _move(at: float, turn: int, players: int, levels: list[int]) -> Move:
     number = turn % players
-    if turn // players % LEVELS_EACH == LEVELS_EACH - 1:
+    if (turn // players + number) % LEVELS_EACH == LEVELS_EACH - 1:
         levels[number] += 1
         return Move(at, "player.level_up", player(number), {"level": levels[number]})
     return Move(at, "player.move", player(number), {"x": turn * 7 % 100, "y": turn * 13 % 100})

@@ -32,7 +32,7 @@ class BatchSubscription(Subscription):
 
     @property
     def capacity(self) -> int:
-        return max(super().capacity, 2 * self.entry.listener.batch)
+        return max(super().capacity, 8 * self.entry.listener.batch)
 
     def lane_of(self, event: Event) -> Lane:
         return self._lane

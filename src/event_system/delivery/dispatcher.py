@@ -129,14 +129,14 @@ class Dispatcher:
     def route(self, commit: Commit) -> None:
         """Show a commit's events to their async listeners."""
         find, subscriptions = self._registry.route, self.subscriptions
-        offset = commit.first - 1
-        for row in commit.rows:
-            offset += 1
-            if deferred := find(row[5]).deferred:
-                event = event_of(offset, row)
-                for entry in deferred:
-                    subscriptions[entry.listener.name].offer(event)
-        self.routed = offset
+        wanted = {row[5] for row in commit.rows}
+        if any(find(type_).deferred for type_ in wanted):
+            for offset, row in enumerate(commit.rows, commit.first):
+                if deferred := find(row[5]).deferred:
+                    event = event_of(offset, row)
+                    for entry in deferred:
+                        subscriptions[entry.listener.name].offer(event)
+        self.routed = commit.first + len(commit.rows) - 1
         self._moved.set()
 
     # Cursors

@@ -17,7 +17,7 @@ from event_system.events.registry import Registered, Registry
 from event_system.kernel.clock import Clock, to_us
 from event_system.kernel.errors import EventTooLargeError, InvalidEventError, StoppingError
 from event_system.kernel.ids import IdFactory
-from event_system.kernel.lanes import id_key, lane_of, source_key, subject_key, type_key
+from event_system.kernel.lanes import id_key, source_key, subject_key, type_key
 from event_system.kernel.patterns import is_event_type
 
 MAX_CACHED_NAMES = 10_000
@@ -85,37 +85,41 @@ class EventManager:
         if not self.accepting:
             raise StoppingError
         now = self._now_us()
-        now = max(now, self._last_us)
+        if now < self._last_us:  # noqa: PLR1730 - offsets and times of receipt grow together
+            now = self._last_us
         self._last_us = now
-        type_ = draft.type
+        type_, id_, subject = draft.type, draft.id, draft.subject
         types = self._type_keys.get(type_) or self._check_type(type_)
         source = draft.source or source
         sources = self._source_keys.get(source) or self._check_source(source)
-        id_ = draft.id
         if id_ is None:
             id_ = self._next_id(now)
         elif not id_.isprintable():
             _refuse_control(id_, "$.id")
         ids = id_key(id_)
-        subject = draft.subject
         if subject is None:
-            subjects, lane = None, lane_of(ids, self._lanes)
+            subjects, lane = None, ids % self._lanes
         else:
             if not subject.isprintable():
                 _refuse_control(subject, "$.subject")
             subjects = subject_key(subject)
-            lane = lane_of(subjects, self._lanes)
-        media_type, extensions = _content_attributes(draft)
+            lane = subjects % self._lanes
+        if type(draft) is Draft:
+            media_type = extensions = None
+        else:
+            media_type, extensions = _content_attributes(draft)
         data = draft.body
         if data is not None and len(data) > self.limits.max_event_size:
             raise self._too_large(len(data))
         if traceparent is not None and not _TRACEPARENT.fullmatch(traceparent):
             traceparent = None
         time_us = now if draft.time is None else to_us(draft.time)
+        # fmt: off
         return (
-            *(ids, subjects, types, sources, lane, type_, source, id_, subject),
-            *(time_us, now, media_type, traceparent, extensions, data),
+            ids, subjects, types, sources, lane, type_, source, id_, subject,
+            time_us, now, media_type, traceparent, extensions, data,
         )
+        # fmt: on
 
     def _check_type(self, type_: str) -> int:
         if not is_event_type(type_):

@@ -223,7 +223,8 @@ class Ingest:
         elif self._any_sync(rows, appended):
             self._spawn(self._batch_with_results(rows, appended, faults, reply))
         else:
-            self._reply_batch(list(map(_members, rows, appended)), faults, reply)
+            duplicates = sum(1 for at in appended if at < 0)
+            self._reply_batch(list(map(_members, rows, appended)), duplicates, faults, reply)
 
     def _any_sync(self, rows: Sequence[Row], offsets: Sequence[int]) -> bool:
         fresh = {row[5] for row, at in zip(rows, offsets, strict=True) if at > 0}
@@ -238,11 +239,13 @@ class Ingest:
             if offset > 0 and (results := await self._manager.run_sync(row, offset)):
                 members += b',"results":' + encode_results(results)
             parts.append(members)
-        self._reply_batch(parts, faults, reply)
+        duplicates = sum(1 for at in offsets if at < 0)
+        self._reply_batch(parts, duplicates, faults, reply)
 
-    def _reply_batch(self, parts: list[bytes], faults: list[Fault], reply: Reply) -> None:
+    def _reply_batch(
+        self, parts: list[bytes], duplicates: int, faults: list[Fault], reply: Reply
+    ) -> None:
         self.statuses[BATCH[1], 200] += 1
-        duplicates = sum(1 for part in parts if b',"duplicate":true' in part)
         head = b'{"accepted":%d,"duplicates":%d,' % (len(parts) - duplicates, duplicates)
         events = b"},{".join(parts)
         body = head + b'"events":[' + (b"{" + events + b"}" if parts else b"")

@@ -55,6 +55,7 @@ class Store:
         marks = ",".join("?" * len(COLUMNS))
         self.events.execute(f"INSERT INTO events ({','.join(COLUMNS)}) VALUES ({marks})", new)
         self.head += 1
+        self.dedupe.recent.pop(new[0] ^ new[3], None)
         self.dedupe.recent[new[0] ^ new[3]] = self.head
         return int(self.head)
 

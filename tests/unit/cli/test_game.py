@@ -48,3 +48,7 @@ def test_the_activity_starts_before_it_ends() -> None:
 @pytest.mark.parametrize(("number", "name"), [(0, "Mo"), (1, "Li"), (20, "Mo-2"), (41, "Li-3")])
 def test_players_have_names_of_their_own(number: int, name: str) -> None:
     assert player(number) == name
+
+
+def test_even_a_short_game_has_level_ups() -> None:
+    assert "player.level_up" in {move.type for move in plan(20, 2.0, 50.0)}

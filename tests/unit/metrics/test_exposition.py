@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import gzip
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +9,7 @@ from prometheus_client import REGISTRY, Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
-from event_system.metrics.exposition import Exposition, expose, render
+from event_system.metrics.exposition import render
 from event_system.metrics.manager import MetricsManager
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3"
@@ -39,7 +36,7 @@ def samples(metrics: list[Metric]) -> dict[tuple[str, tuple[str, ...]], float]:
 
 
 def text(manager: MetricsManager, accept: str = "") -> str:
-    return expose(manager.collect(), accept, "").body.decode()
+    return render(manager, accept)[1].decode()
 
 
 @pytest.mark.parametrize("accept", ["", "text/plain", "*/*", OPENMETRICS, PROMETHEUS_3])
@@ -60,12 +57,12 @@ def test_what_is_written_is_what_was_counted(manager: MetricsManager, accept: st
 
 
 def test_the_accept_header_chooses_the_form(manager: MetricsManager) -> None:
-    plain = expose(manager.collect(), "text/html,*/*;q=0.1", "")
-    open_ = expose(manager.collect(), OPENMETRICS, "")
+    plain, _ = render(manager, "text/html,*/*;q=0.1")
+    open_, body = render(manager, OPENMETRICS)
 
-    assert plain.content_type == "text/plain; version=0.0.4; charset=utf-8"
-    assert open_.content_type.startswith("application/openmetrics-text; version=1.0.0")
-    assert open_.body.endswith(b"# EOF\n")
+    assert plain == "text/plain; version=0.0.4; charset=utf-8"
+    assert open_.startswith("application/openmetrics-text; version=1.0.0")
+    assert body.endswith(b"# EOF\n")
 
 
 @pytest.mark.parametrize(
@@ -74,24 +71,16 @@ def test_the_accept_header_chooses_the_form(manager: MetricsManager) -> None:
 def test_an_accept_header_that_makes_no_sense_gets_plain_text(
     manager: MetricsManager, accept: str
 ) -> None:
-    assert expose(manager.collect(), accept, "").content_type.startswith("text/plain")
+    assert render(manager, accept)[0].startswith("text/plain")
 
 
 @given(st.text(max_size=60))
 def test_no_accept_header_breaks_the_answer(accept: str) -> None:
-    assert expose(MetricsManager().collect(), accept, accept).body
+    assert render(MetricsManager(), accept)[1]
 
 
 def test_nothing_says_when_a_series_was_created(manager: MetricsManager) -> None:
     assert "_created" not in text(manager) + text(manager, OPENMETRICS)
-
-
-def test_gzip_is_used_where_it_is_accepted(manager: MetricsManager) -> None:
-    packed = expose(manager.collect(), "", "br, gzip;q=0.5")
-    plain = expose(manager.collect(), "", "br")
-
-    assert (packed.encoding, plain.encoding) == ("gzip", None)
-    assert gzip.decompress(packed.body) == plain.body
 
 
 @given(st.text(max_size=30))
@@ -107,20 +96,3 @@ def test_any_label_value_comes_back_as_it_was(value: str) -> None:
 def test_the_process_wide_registry_of_the_library_is_not_used(manager: MetricsManager) -> None:
     assert REGISTRY.get_sample_value("players") is None
     assert "python_info" not in text(manager)
-
-
-async def test_rendering_is_done_beside_the_loop() -> None:
-    manager = MetricsManager(max_children=5000)
-    gauge = manager.register_gauge("wide", "Wide.", "series")
-    for number in range(5000):
-        gauge.child(str(number)).set(number)
-    turns = 0
-
-    rendering = asyncio.ensure_future(render(manager))
-    while not rendering.done():
-        turns += 1
-        await asyncio.sleep(0)
-    made: Exposition = await rendering
-
-    assert made.body.count(b"wide{") == 5000
-    assert turns > 5, "the loop stood still"

@@ -188,11 +188,11 @@ def test_a_function_is_asked_at_each_look(manager: MetricsManager) -> None:
 
 def test_a_function_tells_values_by_label_up_to_the_limit() -> None:
     manager = MetricsManager(max_children=2)
-    manager.register_labelled_gauge_function(
-        "lag", "Lag.", ("listener",), lambda: {(name,): 1.0 for name in "abc"}
+    manager.register_function(
+        "gauge", "lag", "Lag.", ("listener",), lambda: {(name,): 1.0 for name in "abcd"}
     )
 
-    assert values(manager, "lag") == {("a",): 1.0, ("b",): 1.0}
+    assert values(manager, "lag") == {("a",): 1.0, ("b",): 1.0, (FOLDED,): 2.0}
     assert values(manager, "metrics_labels_folded_total") == {("lag",): 1}
 
 
@@ -206,7 +206,7 @@ def test_a_function_that_raises_costs_its_own_metric_only(
         names = [[v.spec.name for v in manager.collect()] for _ in range(2)]
 
     assert all("whole" in found and "broken" not in found for found in names)
-    assert values(manager, "metrics_callback_errors_total") == {("broken",): 3}
+    assert values(manager, "metrics_callback_errors_total") == {("broken",): 2}
     assert [record.message for record in caplog.records] == [
         "the function of the metric broken failed"
     ]

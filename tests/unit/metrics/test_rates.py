@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,39 +18,22 @@ STEPS = st.lists(
     start=st.floats(min_value=0, max_value=1e6),
     steps=STEPS,
     span=st.integers(min_value=1, max_value=90),
-    bucket=st.sampled_from([1, 10]),
     idle=st.floats(min_value=0, max_value=200),
 )
-def test_the_total_is_that_of_the_newest_buckets(
-    start: float, steps: list[tuple[float, int]], span: int, bucket: int, idle: float
+def test_the_total_is_that_of_the_newest_seconds(
+    start: float, steps: list[tuple[float, int]], span: int, idle: float
 ) -> None:
-    window = RateWindow(span, bucket)
+    window = RateWindow(span)
     now, added = start, []
     for pause, amount in steps:
         now += pause
         window.add(amount, now)
-        added.append((now // bucket, amount))
+        added.append((int(now), amount))
     now += idle
 
-    oldest = now // bucket - math.ceil(span / bucket)
-    expected = sum(amount for at, amount in added if at > oldest)
+    expected = sum(amount for at, amount in added if at > int(now) - span)
 
     assert window.total(now) == expected
-
-
-@given(steps=STEPS, seconds=st.integers(min_value=1, max_value=30))
-def test_a_shorter_window_sees_the_newest_seconds(
-    steps: list[tuple[float, int]], seconds: int
-) -> None:
-    window, now, added = RateWindow(30), 0.0, []
-    for pause, amount in steps:
-        now += pause
-        window.add(amount, now)
-        added.append((int(now), amount))
-
-    expected = sum(amount for at, amount in added if at > int(now) - seconds)
-
-    assert window.total(now, seconds) == expected
 
 
 def test_a_steady_stream_has_its_rate_from_the_first_second_on() -> None:
@@ -106,7 +87,7 @@ def test_the_share_of_failures_is_a_percentage(calls: int, errors: int, percent:
 
 
 def test_failures_are_forgotten_after_the_span() -> None:
-    share = FailureShare(300, 10)
+    share = FailureShare(300)
     share.count(10, 5)
     share.settle(0.0)
     share.count(10, 0)

@@ -51,7 +51,10 @@ class Dedupe:
         self._directory = directory
         self._run_events = run_events
         self.recent: dict[int, int] = {}
-        """Offset by key of every event that the index does not hold yet; the writer adds."""
+        """Offset by key of every event that the index does not hold yet, in that order.
+
+        The writer adds to it; a key that comes again must be taken out first.
+        """
         self._filters: dict[int, Bloom] = {}
         self._filter_list: list[Bloom] = []
         self._sealed: deque[int] = deque()
@@ -62,7 +65,10 @@ class Dedupe:
         """Whether an event with this key may be stored; a no is final."""
         if key in self.recent:
             return True
-        return any(key in filter_ for filter_ in self._filter_list)
+        for filter_ in self._filter_list:  # noqa: SIM110 - a generator costs twice as much
+            if key in filter_:
+                return True
+        return False
 
     def find(self, row: Row, pending: Sequence[Row], next_offset: int) -> int | None:
         """Offset of the stored event with this row's source and id, received in the window.
@@ -125,7 +131,11 @@ class Dedupe:
         if filter_ is None:
             filter_ = self._filters[generation] = self._new_filter()
         last = (number + 1) * self._run_events
-        keys = [key for key, offset in self.recent.items() if offset <= last]
+        keys = []
+        for key, offset in self.recent.items():  # in the order of offsets
+            if offset > last:
+                break
+            keys.append(key)
         filter_.update(keys)
         for key in keys:
             del self.recent[key]

@@ -155,9 +155,12 @@ class Writer:
             offsets = []
             for row in rows:
                 key = row[0] ^ row[3]
-                if may_know(key) and (stored := self._dedupe.find(row, fresh, at)) is not None:
-                    offsets.append(-stored)
-                    continue
+                if may_know(key):
+                    stored = self._dedupe.find(row, fresh, at)
+                    if stored is not None:
+                        offsets.append(-stored)
+                        continue
+                    recent.pop(key, None)
                 recent[key] = at
                 fresh.append(row)
                 offsets.append(at)
