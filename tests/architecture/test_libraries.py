@@ -22,7 +22,7 @@ ROOMS = {
     "jinja2": {"http"},
     "litestar": {"http"},
     "markupsafe": {"http"},
-    "msgspec": {"cli", "delivery", "events", "http", "node"},
+    "msgspec": {"cli", "delivery", "events", "http", "logs", "node"},
     "prometheus_client": {"metrics"},
     "psutil": {"metrics"},
     "pydantic": {"node"},

@@ -24,7 +24,7 @@ class Cursor(msgspec.Struct, frozen=True):
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """A delivery that ended in an error. `state` is `failed` or `interrupted`."""
+    """A delivery that ended in an error; `state` is `failed`."""
 
     listener: str
     offset: int

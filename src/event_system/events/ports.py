@@ -115,8 +115,8 @@ class Transaction(Protocol):
 class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
     """How one listener stands to one event.
 
-    `state`: `handled`, `pending`, `failed` (with `error`), `skipped` (the filter said no) or
-    `interrupted` (the node died before a sync listener's outcome was known).
+    `state`: `handled`, `pending`, `failed` (with `error`) or `skipped` (the filter said no). A
+    sync listener's is `handled` unless it failed: it ran before the sender was answered.
     """
 
     listener: str

@@ -1,7 +1,8 @@
 """A log line as a value, taken from a record on the thread that logs.
 
-Everything that may change afterwards is copied here; what takes long (the traceback, the
-formatting) is left to the thread that writes.
+Everything that may change afterwards is copied here, and nothing of the caller's is kept: what
+an exception's frames hold would else end on the thread that writes. What takes long (looking up
+source lines, the formatting) is left to that thread.
 """
 
 from __future__ import annotations
@@ -9,17 +10,22 @@ from __future__ import annotations
 import logging
 import math
 import re
-import traceback
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, TypeAlias
+from traceback import TracebackException
+from typing import Any
 
 from event_system.logs.context import bound_trace
 
 MASK = "********"
 MAX_TEXT = 16_384
+MAX_DETAILS = 65_536
+"""Characters that all texts and keys of one line's context and metrics may have together."""
+
 MAX_DEPTH = 6
 MAX_ITEMS = 200
+ITEM_SIZE = 8
+"""What an entry of a list counts as, besides its text."""
+
 LEVELS = {
     "DEBUG": "DEBUG",
     "INFO": "INFO",
@@ -34,7 +40,7 @@ _SECRET = re.compile(
 )
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
-Raised: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None]
+_JSON_INTEGERS = range(-(2**63), 2**64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +54,15 @@ class Line:
     user: str | None
     context: dict[str, Any]
     metrics: dict[str, Any]
-    raised: Raised | None = None
+    raised: TracebackException | None = None
 
 
 def read(record: logging.LogRecord) -> Line:
     """The line of a record, bounded in size and without secrets. Raises nothing."""
     extra = {key: record.__dict__[key] for key in record.__dict__.keys() - _OWN}
     metrics, user = extra.pop("metrics", None), extra.pop("userId", None)
-    context = _context(extra) if extra else {}
+    room = _Room()
+    context = _context(extra, room) if extra else {}
     if record.stack_info:
         context["stack"] = record.stack_info[-MAX_TEXT:]
     return Line(
@@ -65,22 +72,22 @@ def read(record: logging.LogRecord) -> Line:
         bound_trace(),
         None if user is None else _text(user),
         context,
-        _metrics(metrics) if metrics else {},
+        _metrics(metrics, room) if metrics else {},
         _raised(record),
     )
 
 
-def error_of(raised: Raised) -> dict[str, str]:
+def error_of(raised: TracebackException) -> dict[str, str]:
     """An exception as `context.error`; long stacks keep their end, where it happened."""
-    type_, error, trace = raised
-    stack = "".join(traceback.format_exception(type_, error, trace))
-    return {"type": type_.__name__, "message": _text(error), "stack": stack[-MAX_TEXT:]}
+    stack = "".join(raised.format())
+    type_ = raised.exc_type.__name__ if raised.exc_type is not None else ""
+    return {"type": type_, "message": str(raised)[:MAX_TEXT], "stack": stack[-MAX_TEXT:]}
 
 
-def _raised(record: logging.LogRecord) -> Raised | None:
+def _raised(record: logging.LogRecord) -> TracebackException | None:
     if not record.exc_info or record.exc_info[0] is None:
         return None
-    return record.exc_info
+    return TracebackException(*record.exc_info, lookup_lines=False, compact=True)
 
 
 def _message(record: logging.LogRecord) -> str:
@@ -90,44 +97,67 @@ def _message(record: logging.LogRecord) -> str:
         return f"{_text(record.msg)} {_text(record.args)} ({error})"
 
 
-def _context(extra: dict[str, Any]) -> dict[str, Any]:
+class _Room:
+    """How much of a line is left for its details."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = MAX_DETAILS
+
+    def take(self, text: str) -> str:
+        kept = text[: max(min(MAX_TEXT, self.left), 0)]
+        self.left -= len(kept)
+        return kept
+
+
+def _context(extra: dict[str, Any], room: _Room) -> dict[str, Any]:
     given = extra.pop("context", {})
     merged = {**extra, **given} if isinstance(given, dict) else {**extra, "context": given}
-    return {str(key): _clean(value, str(key), 1) for key, value in list(merged.items())[:MAX_ITEMS]}
+    return _mapping(merged, 1, room)
 
 
-def _metrics(given: Any) -> dict[str, Any]:
+def _metrics(given: Any, room: _Room) -> dict[str, Any]:
     """Numbers pass whatever they are called: `tokens` is a count here."""
     if not isinstance(given, dict):
-        return {"value": _clean(given, "", 1)}
+        return {"value": _clean(given, 1, room)}
     return {
-        str(key): value if type(value) is int else _clean(value, "", 1)
+        room.take(_text(key)): _clean(value, 1, room)
         for key, value in list(given.items())[:MAX_ITEMS]
     }
 
 
-def _clean(value: Any, key: str, depth: int) -> Any:
-    """The value as JSON can say it, bounded, with secrets masked."""
-    if _SECRET.search(key):
-        return MASK
-    if value is None or isinstance(value, bool | int):
+def _mapping(given: dict[Any, Any], depth: int, room: _Room) -> dict[str, Any]:
+    kept = {}
+    for key, value in list(given.items())[:MAX_ITEMS]:
+        name = _text(key)
+        secret = _SECRET.search(name)
+        kept[room.take(name)] = MASK if secret else _clean(value, depth, room)
+    return kept
+
+
+def _clean(value: Any, depth: int, room: _Room) -> Any:
+    """The value as JSON can say it, bounded, with what secret keys hold masked."""
+    if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return value[:MAX_TEXT]
+        return room.take(value)
+    if isinstance(value, int) and value in _JSON_INTEGERS:
+        return value
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
-    return _inside(value, depth)
+    return _inside(value, depth, room)
 
 
-def _inside(value: Any, depth: int) -> Any:
+def _inside(value: Any, depth: int, room: _Room) -> Any:
     if isinstance(value, dict | list | tuple | set | frozenset):
-        if depth >= MAX_DEPTH:
+        if depth >= MAX_DEPTH or room.left <= 0:
             return "…"
         if isinstance(value, dict):
-            items = list(value.items())[:MAX_ITEMS]
-            return {str(key): _clean(inner, str(key), depth + 1) for key, inner in items}
-        return [_clean(inner, "", depth + 1) for inner in list(value)[:MAX_ITEMS]]
-    return _text(value)
+            return _mapping(value, depth + 1, room)
+        room.left -= ITEM_SIZE * min(len(value), MAX_ITEMS)
+        return [_clean(inner, depth + 1, room) for inner in list(value)[:MAX_ITEMS]]
+    return room.take(_text(value))
 
 
 def _text(value: object) -> str:

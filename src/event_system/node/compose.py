@@ -172,11 +172,16 @@ class Node:
         """The components of S2's health answer, and the listeners."""
         components: dict[str, State] = {
             "event_manager": "ok" if self.core.manager.accepting else "down",
-            "database": "down" if self.core.log.failure else "ok",
+            "database": self._database_state(),
             "metrics": "ok",
             "listeners": "degraded" if self._broken else "ok",
         }
         return Health(components)
+
+    def _database_state(self) -> State:
+        if self.core.log.failure:
+            return "down"
+        return "degraded" if self.core.log.index_failure else "ok"
 
     def apply(self, plan: ReloadPlan, settings: Settings) -> None:
         """Take over what can change live; all that can fail happens first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from traceback import TracebackException
 from typing import Any
 
 import pytest
@@ -32,8 +33,8 @@ def as_text(line: Line) -> str:
     return TextLines(colour=False).write(line)
 
 
-def raised() -> tuple[type[BaseException], BaseException, None]:
-    return ValueError, ValueError("no such\nguild"), None
+def raised() -> TracebackException:
+    return TracebackException(ValueError, ValueError("no such\nguild"), None)
 
 
 def test_a_json_line_has_the_fields_of_the_log_standard_in_their_order() -> None:

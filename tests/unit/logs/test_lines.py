@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,46 @@ def test_an_exception_is_told_with_its_stack() -> None:
     told = error_of(line.raised)
     assert (told["type"], told["message"]) == ("ValueError", "no such guild")
     assert "in fail" in told["stack"]
+
+
+def test_a_waiting_line_keeps_nothing_of_the_callers_frames_alive() -> None:
+    class Connection:
+        """Must not be freed by the thread that writes."""
+
+    def fail() -> weakref.ref[Connection]:
+        connection = Connection()
+        try:
+            raise ValueError("lost", connection)
+        except ValueError as error:
+            lines.append(read(record(exc_info=(ValueError, error, error.__traceback__))))
+        return weakref.ref(connection)
+
+    lines: list[Line] = []
+    watched = fail()
+
+    assert watched() is None
+    assert lines[0].raised is not None
+    assert "lost" in error_of(lines[0].raised)["message"]
+
+
+def test_keys_that_cannot_be_shown_and_endless_numbers_are_told_somehow() -> None:
+    line = read(record(context={Rude(): 1, "big": 10**5000, "in": [{Rude(): -(2**70)}]}))
+
+    assert json.loads(JsonLines("event-system", "node-1").write(line))["level"] == "INFO"
+    assert line.context["in"] == [{"<Rude: RuntimeError when it was to be shown>": str(-(2**70))}]
+
+
+def test_a_line_has_an_end_however_much_it_is_given() -> None:
+    much: dict[str, Any] = {
+        str(a): {str(b): ["x" * 20_000] * 50 for b in range(50)} for a in range(50)
+    }
+    much["password"] = 471_147_114_711  # comes when there is no room left for its key
+
+    line = read(record("x" * 100_000, context=much, metrics={"steps": much}))
+    written = JsonLines("event-system", "node-1").write(line)
+
+    assert len(written) < 200_000
+    assert "471147114711" not in written
 
 
 def test_no_exception_is_told_where_there_is_none() -> None:

@@ -168,6 +168,7 @@ def test_the_full_rate_is_the_share_of_seconds_with_a_full_channel(board: Board)
     for second in range(51, 60):  # full and empty again between two looks
         board.metrics.channel_full()
         board.metrics.refresh(second)
+    board.run(range(60, 65))
 
     assert board.value("async_queue_full_rate") == pytest.approx(100 * 15 / 60)
     assert board.value("async_queue_full_events_total") == 9

@@ -75,10 +75,11 @@ def test_pauses_of_the_garbage_collector_are_added_up(
     before = values(manager)["system_gc_pause_total_ns"]
 
     gc.collect()
+    gc.collect()
     collector.collect(1.0)
 
     grown = values(manager)["system_gc_pause_total_ns"] - before
-    assert grown >= 0.5e9  # the clock of this test makes each pause half a second
+    assert grown >= 2 * 0.5e9  # the clock of this test makes each pause half a second
 
 
 async def test_goroutines_are_asyncio_tasks(

@@ -14,6 +14,7 @@ import operator
 from collections import deque
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import apsw
 from rbloom import Bloom
@@ -28,6 +29,10 @@ _log = logging.getLogger(__name__)
 _CANDIDATES = """
 SELECT k.offset FROM idx.runs r CROSS JOIN idx.keys k ON k.run = r.run AND k.key = :id_key
 WHERE r.last_offset >= :first AND r.first_offset <= :last ORDER BY k.offset DESC
+"""
+_SCAN = """
+SELECT offset FROM events WHERE offset BETWEEN :first AND :last AND id_key = :id_key
+ORDER BY offset DESC
 """
 _STORED = "SELECT id, source, received_us FROM events WHERE offset = ?"
 _KEYS = "SELECT offset, id_key, source_key FROM events WHERE offset BETWEEN ? AND ?"
@@ -99,9 +104,17 @@ class Dedupe:
     def _look_up(self, generation: int, row: Row) -> int | None:
         events = self._run_events * RUNS_PER_GENERATION
         span = {"first": generation * events + 1, "last": (generation + 1) * events}
-        rows = self._reader.execute(_CANDIDATES, {"id_key": row[0], **span}).fetchall()
+        rows = self._candidates({"id_key": row[0], **span})
         found = [offset for (offset,) in rows if isinstance(offset, int)]
         return next((offset for offset in found if self._same(offset, row)), None)
+
+    def _candidates(self, span: dict[str, int]) -> list[tuple[Any, ...]]:
+        """Offsets with this id key, from the index or, where that is damaged, from the log."""
+        try:
+            return self._reader.execute(_CANDIDATES, span).fetchall()
+        except apsw.Error as error:
+            _log.warning("the index cannot be read; the log is searched instead: %s", error)
+            return self._log.execute(_SCAN, span).fetchall()
 
     # Remembering
 

@@ -83,6 +83,11 @@ class SqliteEventLog:
         """Why the last commit failed; None after one that succeeded."""
         return self._writer.failure
 
+    @property
+    def index_failure(self) -> str | None:
+        """Why the index does not grow at present; searches then scan the log."""
+        return self._indexer.failure
+
     def start(self) -> None:
         self._writer.start()
         self._indexer.start()
