@@ -42,16 +42,29 @@ class Authenticator:
     """Who sends a request, by its API key. Without keys everybody is `anonymous`."""
 
     def __init__(self, keys: KeyRing) -> None:
-        self.keys = keys
+        self._keys = keys
+        self._known: dict[bytes, str] = {}  # headers that were right before; one a key
+
+    def replace(self, keys: KeyRing) -> None:
+        """From now on only these keys count."""
+        self._keys = keys
+        self._known = {}
 
     def identify(self, headers: Mapping[bytes, bytes]) -> str:
-        if not self.keys:
-            return ANONYMOUS
         authorization = headers.get(b"authorization")
+        if authorization is not None and (known := self._known.get(authorization)) is not None:
+            return known
+        return self._look_up(headers, authorization)
+
+    def _look_up(self, headers: Mapping[bytes, bytes], authorization: bytes | None) -> str:
+        if not self._keys:
+            return ANONYMOUS
         if authorization is not None and authorization[:7].lower() == b"bearer ":
-            name = self.keys.identify(authorization[7:])
+            name = self._keys.identify(authorization[7:])
+            if name is not None and authorization[:7] == b"Bearer ":
+                self._known[authorization] = name
         else:
-            name = self.keys.identify(headers.get(b"x-api-key", b""))
+            name = self._keys.identify(headers.get(b"x-api-key", b""))
         if name is None:
             raise UnauthorizedError
         return name
@@ -83,7 +96,7 @@ class Node:
         self.app = create_app(self._services(clock))
         self.http = HttpServer(self.app, time.time, self.ingest, self._house)
         self.metrics_http = HttpServer(metrics_app(self.core.metrics_manager), time.time)
-        self._system = SystemCollector(self.core.metrics_manager, clock)
+        self._system = SystemCollector(self.core.metrics_manager, clock, settings.data_dir)
         self.core.metrics.watch(self._sources())
         self._clockwork: list[asyncio.Task[None]] = []
         self._stall: StallMonitor | None = None
@@ -187,7 +200,7 @@ class Node:
         """Take over what can change live; all that can fail happens first."""
         keys = KeyRing(settings.security.entries())
         self.core.reconfigure(_overrides(settings))
-        self.authenticator.keys = keys
+        self.authenticator.replace(keys)
         self.core.apply(settings.event)
         self.ingest.settings.probe_route = settings.server.probe_route
         self._log_handle.set_level(settings.logging.level)

@@ -96,20 +96,25 @@ class Writer:
     # The thread
 
     def _run(self) -> None:
-        going = True
-        while going:
-            going = self._wake.get()
+        while self._wake.get():
+            self._drain()
+            self._sleeping = True
+            if self._queue:  # left for later, or submitted before the flag was set
+                self._on_loop(self._nudge)
+        while self._queue:
             self._drain()
 
     def _drain(self) -> None:
-        while True:
-            while batch := self._take():
-                self._write(batch)
-                self._dedupe.settle(self._now_us())
-            self._sleeping = True
-            if not self._queue:
-                return
-            self._sleeping = False
+        """Commit what waits, as long as that is worth a commit of its own.
+
+        The few that wait right after a commit are the first ones of a turn of the loop whose
+        others are being read at this moment: they wait for the end of that turn.
+        """
+        size = 0
+        while len(self._queue) > size // 2 and (batch := self._take()):
+            size = len(batch)
+            self._write(batch)
+            self._dedupe.settle(self._now_us())
 
     def _take(self) -> list[Submission]:
         batch: list[Submission] = []
@@ -190,12 +195,20 @@ class Writer:
             self._connection.execute("ROLLBACK")
 
     def _tell(self, commit: Commit | None, outcome: Outcome, seconds: float) -> None:
+        self._on_loop(self._deliver, commit, outcome, seconds)
+
+    def _on_loop(self, call: Callable[..., None], *arguments: object) -> None:
         try:
-            self._loop.call_soon_threadsafe(self._deliver, commit, outcome, seconds)
+            self._loop.call_soon_threadsafe(call, *arguments)
         except RuntimeError:  # the loop is gone; nobody is left to be told
-            _log.warning("a commit came after the loop had ended")
+            _log.warning("the writer worked on after the loop had ended")
 
     # The loop
+
+    def _nudge(self) -> None:
+        if self._queue and self._sleeping:
+            self._sleeping = False
+            self._loop.call_soon(self._wake.put, True)
 
     def _deliver(self, commit: Commit | None, outcome: Outcome, seconds: float) -> None:
         if commit is not None and (commit.rows or commit.duplicates):
