@@ -132,6 +132,23 @@ def test_a_key_is_asked_for_everywhere_but_on_the_health_routes(tmp_path: Path) 
         assert wrong.json()["code"] == "auth.required"
 
 
+def test_a_key_that_is_taken_away_opens_nothing_any_more(tmp_path: Path) -> None:
+    entry = "security: {{api_keys: [{{name: game-1, hash: '{}'}}]}}"
+    with NodeProcess(tmp_path, entry.format(hash_key("esk_old"))) as node, node.client() as client:
+
+        def status(key: str) -> int:
+            headers = {"Authorization": f"Bearer {key}"}
+            return client.post(
+                "/api/events/trigger", json={"type": "a"}, headers=headers
+            ).status_code
+
+        assert [status("esk_old"), status("esk_old"), status("esk_new")] == [200, 200, 401]
+        node.config.write_text(entry.format(hash_key("esk_new")))
+        node.signal(signal.SIGHUP)
+        wait_until(lambda: status("esk_new") == 200)
+        assert status("esk_old") == 401
+
+
 def test_a_full_disk_is_a_503_and_the_node_recovers(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("mounting a small disk needs root")
