@@ -25,6 +25,7 @@ def run(run: Run) -> None:
         _fill(directory / "full" / "data", count)
         with node(directory / "full") as at:
             _wait_for_index(at, directory / "full" / "data", count)
+        with node(directory / "full") as at:
             _pages(run, at)
             run.at_most(NAME, f"memory with {count:,} events (RSS)", at.rss_mib(), 250, "MiB")
         rates: dict[str, list[float]] = {"empty": [], "full": []}

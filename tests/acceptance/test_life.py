@@ -60,6 +60,31 @@ def _reloads(node: NodeProcess) -> int:
     return sum("reloaded" in line or "refused" in line for line in list(node.log))
 
 
+def test_a_listener_can_be_switched_off_and_on_and_misses_nothing(tmp_path: Path) -> None:
+    listeners = [Path(__file__).parent / "listeners" / "recording.py"]
+    switch = "listeners: {{overrides: {{recorder: {{enabled: {}}}}}}}\n"
+    handled = tmp_path / "handled.log"
+
+    def recorded() -> list[str]:
+        lines = handled.read_text().splitlines()
+        return [line.split()[1] for line in lines if not line.startswith("thread-")]
+
+    with NodeProcess(tmp_path, switch.format("false"), listeners) as node, node.client() as client:
+        sent = []
+        for state in ("true", "false", "true"):
+            batch = [{"type": "player.login", "subject": f"s{n % 9}"} for n in range(50)]
+            answer = client.post("/api/events/batch", json=batch).json()
+            sent += [event["id"] for event in answer["events"]]
+            node.config.write_text(switch.format(state))
+            before = _reloads(node)
+            node.signal(signal.SIGHUP)
+            wait_until(lambda before=before: _reloads(node) > before)  # type: ignore[misc]
+            if state == "true":
+                expected = len(sent)
+                wait_until(lambda n=expected: len(recorded()) == n)  # type: ignore[misc]
+    assert sorted(recorded()) == sorted(sent)
+
+
 def test_a_changed_file_is_noticed_and_what_needs_a_restart_is_named(tmp_path: Path) -> None:
     with NodeProcess(tmp_path, "logging: {level: info}\n") as node:
         node.config.write_text("logging: {level: debug}\nevent: {lanes: 3}\n")

@@ -284,8 +284,18 @@ class Subscription:
         self.entry = entry
 
     def pause(self) -> None:
-        """Take no more events; what is running ends."""
+        """Take no more events, now shown or not; what is in the channels is still handled."""
+        if self.paused:
+            return
         self.paused = True
+        routed = self._shared.routed()
+        for lane in self.lanes.values():
+            if lane.idle:
+                lane.cursor = max(lane.cursor, routed)
+            if not lane.behind:
+                lane.seen = max(lane.seen, routed)
+                lane.behind = True
+                self._shared.changed(self, lane)
 
     def resume(self) -> None:
         self.paused = False

@@ -30,7 +30,7 @@ from event_system.kernel.ids import IdFactory
 from event_system.logs.context import bind_trace
 from event_system.metrics.instruments import EventMetrics
 from event_system.metrics.manager import MetricsManager
-from event_system.node.listeners import Found, with_overrides
+from event_system.node.listeners import Found, enabled, with_overrides
 from event_system.node.selftest import SELF_TEST
 from event_system.node.settings import EventSettings
 
@@ -61,7 +61,8 @@ class Core:
         loop = asyncio.get_running_loop()
         clock = machine.clock
         self._declared = [*found.listeners, SELF_TEST]
-        self.registry = Registry(with_overrides(self._declared, overrides))
+        listeners = with_overrides(self._declared, overrides)
+        self.registry = Registry(enabled(listeners, overrides))
         self.metrics_manager = MetricsManager()
         self.metrics = EventMetrics(self.metrics_manager)
         self.log = SqliteEventLog(
@@ -81,7 +82,7 @@ class Core:
         self.dispatcher = Dispatcher(
             self.log,
             self.state,
-            self.registry,
+            Registry(listeners),
             self.delivery,
             Tools(
                 watch=self.watch,
@@ -119,6 +120,7 @@ class Core:
         """Take events from now on; listeners continue where their cursors stand."""
         self.log.start()
         await self.dispatcher.start()
+        self.dispatcher.reconfigure(self.registry)  # pauses those that are switched off
 
     async def stop(self, grace_seconds: float) -> None:
         """Write what was accepted, let listeners finish, save the cursors."""
@@ -140,7 +142,7 @@ class Core:
 
     def reconfigure(self, overrides: Mapping[str, Mapping[str, Any]]) -> None:
         """Take over changed settings of listeners. Raises before anything has changed."""
-        registry = Registry(with_overrides(self._declared, overrides))
+        registry = Registry(enabled(with_overrides(self._declared, overrides), overrides))
         self.registry = self.manager.registry = registry
         self.sync.forget()
         self.dispatcher.reconfigure(registry)

@@ -69,10 +69,17 @@ def _import(name: str) -> ModuleType:
 def with_overrides(
     listeners: Iterable[Listener], overrides: Mapping[str, Mapping[str, Any]]
 ) -> list[Listener]:
-    """The listeners with an operator's settings; those switched off are left out."""
-    chosen = []
+    """The listeners with an operator's settings."""
+    changed = []
     for listener in listeners:
-        changes = {k: v for k, v in overrides.get(listener.name, {}).items() if v is not None}
-        if changes.pop("enabled", True):
-            chosen.append(listener.with_settings(**changes) if changes else listener)
-    return chosen
+        given = overrides.get(listener.name, {})
+        settings = {k: v for k, v in given.items() if v is not None and k != "enabled"}
+        changed.append(listener.with_settings(**settings) if settings else listener)
+    return changed
+
+
+def enabled(
+    listeners: Iterable[Listener], overrides: Mapping[str, Mapping[str, Any]]
+) -> list[Listener]:
+    """Those that the operator has not switched off."""
+    return [one for one in listeners if overrides.get(one.name, {}).get("enabled") is not False]

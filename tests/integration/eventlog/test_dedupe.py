@@ -144,3 +144,19 @@ def test_the_log_database_is_durable_at_every_commit(tmp_path: Path) -> None:
     events: apsw.Connection = connect_events(tmp_path)
     assert events.execute("PRAGMA synchronous").get == 2
     assert events.execute("PRAGMA journal_mode").get == "wal"
+
+
+def test_duplicates_are_found_while_the_index_is_built_anew(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for number in range(RUN * 10):
+        store.append(row(f"e{number}"))
+    store.build_runs()
+    store.index.execute("DELETE FROM keys; DELETE FROM runs")
+    store.indexed = 0
+    store.dedupe = store.open()
+    assert len(store.dedupe.recent) < RUN
+    sent = [store.append(row(f"e{number}")) for number in range(RUN * 10)]
+    assert sent == [-offset for offset in range(1, RUN * 10 + 1)]
+    store.build_runs()
+    assert store.append(row("e3")) == -4
+    assert store.append(row("new")) == RUN * 10 + 1

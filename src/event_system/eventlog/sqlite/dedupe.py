@@ -63,6 +63,8 @@ class Dedupe:
         self._filters: dict[int, Bloom] = {}
         self._filter_list: list[Bloom] = []
         self._sealed: deque[int] = deque()
+        self._indexed = 0
+        self._next_run = 0  # the first run whose ids are still in `recent`
 
     # Finding
 
@@ -109,12 +111,16 @@ class Dedupe:
         return next((offset for offset in found if self._same(offset, row)), None)
 
     def _candidates(self, span: dict[str, int]) -> list[tuple[Any, ...]]:
-        """Offsets with this id key, from the index or, where that is damaged, from the log."""
+        """Offsets with this id key, newest first; the log tells what the index cannot."""
         try:
-            return self._reader.execute(_CANDIDATES, span).fetchall()
+            found = self._reader.execute(_CANDIDATES, span).fetchall()
         except apsw.Error as error:
             _log.warning("the index cannot be read; the log is searched instead: %s", error)
             return self._log.execute(_SCAN, span).fetchall()
+        if self._indexed >= span["last"]:
+            return found
+        beyond = {**span, "first": max(span["first"], self._indexed + 1)}
+        return [*self._log.execute(_SCAN, beyond), *found]
 
     # Remembering
 
@@ -133,6 +139,10 @@ class Dedupe:
         """Move sealed blocks into their filters; called between transactions."""
         while self._sealed:
             number = self._sealed.popleft()
+            self._indexed = max(self._indexed, (number + 1) * self._run_events)
+            if number < self._next_run:
+                continue  # its ids were read from the log at the start
+            self._next_run = number + 1
             self._absorb(number)
             self._expire(now_us)
             self._filter_list = list(reversed(self._filters.values()))
@@ -192,12 +202,15 @@ class Dedupe:
     def load(self, head: int, indexed_through: int, since_us: int) -> None:
         """Remember what the log holds: filters from their files, the rest read back."""
         events = self._run_events * RUNS_PER_GENERATION
-        for generation in range((max(indexed_through, 1) - 1) // events + 1):
-            last = min((generation + 1) * events, indexed_through)
+        self._indexed = indexed_through
+        self._next_run = head // self._run_events
+        through = self._next_run * self._run_events
+        for generation in range(-(-through // events)):
+            last = min((generation + 1) * events, through)
             stored = self._log.execute(_STORED, (last,)).fetchone()
             if stored is not None and stored[2] >= since_us:
                 self._load_generation(generation, last)
-        for offset, ids, source in self._log.execute(_KEYS, (indexed_through + 1, head)):
+        for offset, ids, source in self._log.execute(_KEYS, (through + 1, head)):
             self.recent[ids ^ source] = offset
         self._filter_list = list(reversed(self._filters.values()))
 
