@@ -51,7 +51,7 @@ class Run:
 
     @property
     def seconds(self) -> int:
-        return 3 if self.quick else 8
+        return 3 if self.quick else 6
 
     def figure(self, benchmark: str, what: str, value: float, unit: str) -> None:
         self._add(Result(benchmark, what, value, unit))
@@ -95,7 +95,7 @@ def wrk(url: str, script: str, connections: int, seconds: int, threads: int = 2)
 
 
 def _percentile(text: str, name: str) -> float:
-    found = re.search(rf"^\s+{name}\s+([\d.]+)(us|ms|s|m)$", text, re.MULTILINE)
+    found = re.search(rf"^\s+{name}\s+([\d.]+)(us|ms|s|m)\s*$", text, re.MULTILINE)
     assert found is not None
     return float(found[1]) * _UNITS_MS[found[2]]
 
