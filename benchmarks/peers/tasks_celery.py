@@ -22,7 +22,7 @@ app.conf.update(
 )
 
 
-@app.task(name="handle")  # type: ignore[untyped-decorator]
+@app.task(name="handle")
 def handle(event: dict[str, Any]) -> None:
     note(event["sent"])
 

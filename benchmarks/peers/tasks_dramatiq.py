@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from benchmarks.peers.ages import note, now_us
 
-dramatiq.set_broker(RedisBroker(url=os.environ.get("PEER_REDIS", "redis://127.0.0.1:1/0")))  # type: ignore[no-untyped-call]
+dramatiq.set_broker(RedisBroker(url=os.environ.get("PEER_REDIS", "redis://127.0.0.1:1/0")))
 
 
 @dramatiq.actor
