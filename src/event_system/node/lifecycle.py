@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -19,6 +20,7 @@ from event_system.node.configuration import Loaded
 from event_system.node.reload import ConfigWatcher
 from event_system.node.settings import check_exposure
 
+YOUNG_OBJECTS = 20_000
 _log = logging.getLogger(__name__)
 
 
@@ -62,6 +64,7 @@ async def _run(
     try:
         await _start(node)
         announce(node)
+        _spare_the_collector()
         watching = loop.create_task(watcher.run(), name="configuration")
         await stop.wait()
         watching.cancel()
@@ -69,6 +72,16 @@ async def _run(
     finally:
         await node.stop()
     _log.info("stopped")
+
+
+def _spare_the_collector() -> None:
+    """Leave what was loaded at the start out of garbage collections, and collect less often.
+
+    Rows and answers hold no cycles; looking at all modules for them costs a tenth of the rate.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS, 20, 50)
 
 
 async def _start(node: Node) -> None:
