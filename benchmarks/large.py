@@ -80,7 +80,6 @@ def _pages(run: Run, at: Node) -> None:
     asks: dict[str, Callable[[], str]] = {
         "type": lambda: f"type={chosen.choice(TYPES)}",
         "subject": lambda: f"subject=player-{chosen.randrange(100_000)}",
-        "time": lambda: f"since=-{chosen.randrange(1, 9)}s&order=oldest",
         "type and subject": lambda: f"type={TYPES[0]}&subject=player-{chosen.randrange(100_000)}",
     }
     for name, ask in asks.items():
