@@ -25,7 +25,7 @@ help: ## this list
 
 .PHONY: serve
 serve: $(RUN) ## one node on 127.0.0.1:8080, metrics on 9090 (ARGS="--data-dir DIR …")
-	@exec $(BIN)/event-system serve --listeners examples/listeners.py $(ARGS)
+	@exec $(BIN)/event-system serve --listeners examples/listeners.py --types examples/types $(ARGS)
 
 .PHONY: demo
 demo: $(RUN) ## a small game server plays against the node of `make serve`
@@ -49,7 +49,7 @@ check: ## lint, then test: what CI runs
 
 .PHONY: bench
 bench: $(BENCH) ## the benchmarks; writes docs/performance.md
-	@exec $(BIN)/python -m benchmarks $(ARGS)
+	@exec $(BIN)/python -m benchmarks --write docs/performance.md $(ARGS)
 
 .PHONY: services
 services: ## installs and starts the servers of the integration tests and benchmarks

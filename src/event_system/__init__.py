@@ -16,12 +16,22 @@ _HOMES = {
     "EventSystem": "event_system.node.embedded",
     "Listener": "event_system.events.listener",
     "Receipt": "event_system.events.ports",
+    "Retry": "event_system.events.retry",
     "Stop": "event_system.events.listener",
     "Transaction": "event_system.events.ports",
     "listener": "event_system.events.listener",
 }
 
-__all__ = ["Event", "EventSystem", "Listener", "Receipt", "Stop", "Transaction", "listener"]
+__all__ = [
+    "Event",
+    "EventSystem",
+    "Listener",
+    "Receipt",
+    "Retry",
+    "Stop",
+    "Transaction",
+    "listener",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -16,6 +16,22 @@ from tests.support.process import NodeProcess
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
+TAXES = """
+import asyncio
+
+from event_system import EventSystem
+from taxes import collect_taxes
+
+
+async def main():
+    async with EventSystem("taxes-data") as es:
+        await collect_taxes(es)
+        print([each.name for each in es.schedules.all()])
+
+
+asyncio.run(main())
+"""
+
 
 def blocks(page: str, language: str) -> list[str]:
     text = (ROOT / page).read_text(encoding="utf-8")
@@ -54,8 +70,8 @@ def test_the_first_event_of_the_readme_is_handled_and_seen(tmp_path: Path, page:
 
 
 def test_the_python_of_the_api_page_runs(tmp_path: Path) -> None:
-    declared, embedded = blocks("docs/python-api.md", "python")
-    for name, text in (("declared.py", declared), ("embedded.py", embedded)):
+    names = ("declared.py", "embedded.py", "taxes.py")
+    for name, text in zip(names, blocks("docs/python-api.md", "python"), strict=True):
         (tmp_path / name).write_text(text)
     loading = "import declared; from event_system.events.listener import listeners_of; "
     loading += "print(len(listeners_of(declared)))"
@@ -63,6 +79,8 @@ def test_the_python_of_the_api_page_runs(tmp_path: Path) -> None:
     assert count.strip() == "4"
     shown = subprocess.check_output([sys.executable, "embedded.py"], cwd=tmp_path, text=True)
     assert shown.strip() == "1 hello player-1"
+    taxes = subprocess.check_output([sys.executable, "-c", TAXES], cwd=tmp_path, text=True)
+    assert taxes.strip() == "['guild-tax']"
 
 
 def test_the_shipped_configuration_is_valid(tmp_path: Path) -> None:
@@ -77,3 +95,11 @@ def test_the_shipped_configuration_is_valid(tmp_path: Path) -> None:
         cwd=tmp_path,
     )
     assert (done.returncode, done.stdout.strip()) == (0, "ok")
+
+
+def test_the_python_of_the_client_page_does_what_it_says(tmp_path: Path) -> None:
+    program = blocks("docs/client.md", "python")[0]
+    (shown,) = blocks("docs/client.md", "text")
+    with NodeProcess(tmp_path) as node:
+        out = subprocess.check_output([sys.executable, "-c", program, node.url], text=True)
+    assert out == shown

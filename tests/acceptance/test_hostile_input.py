@@ -53,6 +53,8 @@ CLOSE = "Connection: close"
         (b"[]", "event.invalid"),
         (b'{"type":"no spaces"}', "event.invalid"),
         (b'{"type":"a","id":"\\u0000"}', "event.invalid"),
+        (b'{"type":"a","time":"9999-12-31T23:59:59-01:00"}', "event.invalid"),
+        (b'{"type":"a","time":"0001-01-01T00:00:00+01:00"}', "event.invalid"),
         (b'{"type":"a","data":' + b"[" * 20_000 + b"]" * 20_000 + b"}", "event.malformed"),
         (b'{"type":"a","data":"' + b"x" * 70_000 + b'"}', "event.too_large"),
         (b'{"type":"a","data":"' + b"x" * 200_000 + b'"}', "request.too_large"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections import Counter
 from pathlib import Path
 
@@ -11,49 +10,12 @@ import apsw
 import httpx
 
 from event_system.database.batches import file_name
+from tests.support.clients import Clients
 from tests.support.process import NodeProcess, wait_until
 
 ROUNDS = 20
-SUBJECTS = 8
-CLIENTS = 4
 RESTART_SECONDS = 2.0
 LISTENERS = Path(__file__).parent / "listeners" / "recording.py"
-
-
-class Clients:
-    """Send numbered events for subjects of their own until the node is gone."""
-
-    def __init__(self) -> None:
-        self.acknowledged: dict[str, int] = {}
-        self.sent: list[str] = []
-        self._numbers = Counter[str]()
-        self._lock = threading.Lock()
-
-    def load(self, url: str) -> list[threading.Thread]:
-        threads = [threading.Thread(target=self._run, args=(url, n)) for n in range(CLIENTS)]
-        for thread in threads:
-            thread.start()
-        return threads
-
-    def _run(self, url: str, number: int) -> None:
-        with httpx.Client(base_url=url, timeout=5.0) as client:
-            while True:
-                batch = [self._event(number) for _ in range(1 if number % 2 else 20)]
-                try:
-                    answer = client.post("/api/events/batch", json=batch)
-                except httpx.HTTPError:
-                    return
-                assert answer.status_code == 200, answer.text
-                with self._lock:
-                    for found in answer.json()["events"]:
-                        self.acknowledged[found["id"]] = found["offset"]
-
-    def _event(self, number: int) -> dict[str, object]:
-        subject = f"s{number}-{random.randrange(SUBJECTS // CLIENTS)}"
-        self._numbers[subject] += 1
-        id_ = f"{subject}-{self._numbers[subject]}"
-        self.sent.append(id_)
-        return {"type": "player.login", "source": "drill", "subject": subject, "id": id_}
 
 
 def test_nothing_acknowledged_is_lost_or_doubled_by_kill_9(tmp_path: Path) -> None:

@@ -47,3 +47,14 @@ def test_every_page_of_docs_is_linked_from_another() -> None:
     }
 
     assert [page for page in PROSE if page.startswith("docs/") and ROOT / page not in linked] == []
+
+
+CODE = re.compile(r"`([^`\n]+)`")
+
+
+@pytest.mark.parametrize("page", [path for path in PROSE if path.startswith("docs/zh/")])
+def test_a_translated_page_names_the_same_things(page: str) -> None:
+    """Codes, settings, metrics and commands stay as they are in every language."""
+    original = PROSE[page.replace("docs/zh/", "docs/")]
+
+    assert set(CODE.findall(PROSE[page])) == set(CODE.findall(original))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src" / "event_system"
-MADE = {PACKAGE / "_build.py", ROOT / "data", ROOT / "dist"}
+MADE = {PACKAGE / "_build.py", ROOT / "data", ROOT / "dist", ROOT / ".git"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ opens a history of them.
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -37,7 +38,7 @@ def embedded(indexed: float) -> OpenHistory:
         log.append(rows[log.head :])
         reader = Reader(directory)
         try:
-            yield SqliteHistory(reader)
+            yield SqliteHistory(reader, time.monotonic)
         finally:
             await reader.close()
             log.close()

@@ -8,10 +8,16 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from event_system.database.board import MappedBoard
 from event_system.database.state import StateDatabase
+from event_system.delivery.control import Control
 from event_system.delivery.dispatcher import Dispatcher, Tools
+from event_system.delivery.pauses import Pauses
+from event_system.delivery.removed import Removed
 from event_system.delivery.statistics import Observed
-from event_system.delivery.subscription import DeliverySettings
+from event_system.delivery.surroundings import DeliverySettings
+from event_system.delivery.sync import SyncRunner
+from event_system.delivery.view import Away, DeliveryView
 from event_system.delivery.watch import Watch
 from event_system.events.listener import Listener
 from event_system.events.ports import Appended
@@ -30,6 +36,7 @@ class Bench:
         self.store = StateDatabase(directory)
         self.observed: list[Observed] = []
         self.full = 0
+        self.dice = 1.0
         self.registry = Registry(listeners)
         self.watch = Watch(loop, time.monotonic)
         tools = Tools(
@@ -39,21 +46,46 @@ class Bench:
             observe=self.observed.append,
             full=self._count_full,
             bind_trace=lambda traceparent: None,
+            board=MappedBoard(directory),
+            random=lambda: self.dice,
         )
         self.dispatcher = Dispatcher(
             log, self.store, self.registry, self.settings, tools, lanes=LANES
+        )
+        self.sync = SyncRunner(
+            self.watch,
+            loop,
+            observe=self.observed.append,
+            record=self.dispatcher.record,
+            now_us=tools.now_us,
+            bind_trace=tools.bind_trace,
+        )
+        self.pauses = Pauses(self.store.pauses, loop.call_later, tools.now_us, self.dispatcher.hold)
+        self.removed = Removed(self.store, self.store.known, lambda: self.dispatcher.routed, LANES)
+        self.control = Control(lambda: self.registry, self.dispatcher, self.pauses, self.removed)
+        self.view = DeliveryView(
+            lambda: self.registry,
+            self.dispatcher,
+            self.sync,
+            self.store,
+            broken={},
+            away=Away(self.pauses, self.removed),
         )
 
     def _count_full(self) -> None:
         self.full += 1
 
     async def __aenter__(self) -> Bench:
+        await self.pauses.start()
         await self.dispatcher.start()
+        self.dispatcher.reconfigure(self.registry)
+        await self.removed.start(self.registry.by_name)
         self.log.on_commit = self.dispatcher.route
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self.log.on_commit = lambda commit: None
+        self.pauses.close()
         await self.dispatcher.stop(1.0)
         self.watch.close()
         await self.store.close()
@@ -61,6 +93,7 @@ class Bench:
     async def crash(self) -> None:
         """End without saving or finishing anything, as far as one process can."""
         self.log.on_commit = lambda commit: None
+        self.pauses.close()
         for subscription in self.dispatcher.subscriptions.values():
             subscription.pause()
         for task in asyncio.all_tasks() - {asyncio.current_task()}:

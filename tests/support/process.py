@@ -140,6 +140,17 @@ class NodeProcess:
         return int(status.split("VmRSS:")[1].split()[0]) * 1024
 
 
+def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command of the command line in a process of its own, at most a minute."""
+    return subprocess.run(
+        [sys.executable, "-m", "event_system.cli", *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
 def read_all(connection: socket.socket) -> bytes:
     """Read until the other side closes or resets."""
     received = b""

@@ -7,12 +7,18 @@ import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
+import msgspec
 
+from event_system.delivery.backlog import Backlog
+from event_system.delivery.dead_letters import DeadLetters
 from event_system.delivery.sync import SyncRunner
 from event_system.delivery.watch import Watch
+from event_system.events.catalogue.catalogue import Catalogue
 from event_system.events.event import Event
+from event_system.events.limiter import Limiter
 from event_system.events.listener import Listener
 from event_system.events.manager import EventManager
 from event_system.events.ports import (
@@ -22,17 +28,29 @@ from event_system.events.ports import (
     Page,
 )
 from event_system.events.registry import Registry
+from event_system.http.admission import Admission, AdmissionSettings
 from event_system.http.app import Services, create_app
 from event_system.http.health import Health
 from event_system.http.ingest import Ingest, IngestSettings
 from event_system.http.protocol import Housekeeping, HttpSettings
 from event_system.http.server import HttpServer
 from event_system.http.tail import LiveTail
-from event_system.kernel.clock import SystemClock
-from event_system.kernel.errors import UnauthorizedError
+from event_system.kernel.clock import SystemClock, rfc3339
+from event_system.kernel.errors import (
+    ListenerLoadedError,
+    ListenerNotFoundError,
+    SyncListenerError,
+    UnauthorizedError,
+)
 from event_system.kernel.ids import IdFactory
 from event_system.kernel.patterns import matches, parse_pattern
+from event_system.scheduling.delayed import DelayedEvents
+from event_system.scheduling.schedules import Schedules
+from tests.support.memory_catalogue import MemoryCatalogue
+from tests.support.memory_delayed import MemoryDelayedStore
 from tests.support.memory_log import MemoryLog
+from tests.support.memory_retries import MemoryFailures
+from tests.support.memory_schedules import MemoryScheduleStore
 from tests.support.rows import LANES
 
 TRACE_ID = "5" * 32
@@ -77,6 +95,7 @@ def _matches(query: Filter, event: Event) -> bool:
         and query.subject in (None, event.subject)
         and (query.since_us is None or event.received_us >= query.since_us)
         and (query.until_us is None or event.received_us < query.until_us)
+        and all(test.holds(event) for test in query.where)
     )
 
 
@@ -98,6 +117,41 @@ class MemoryDeliveries:
         return not self.pending
 
 
+def listener_status(name: str, **changes: Any) -> ListenerStatus:
+    """An async listener's status."""
+    plain: dict[str, Any] = {"patterns": ("player.*",), "mode": "async", "state": "running"}
+    unset: dict[str, Any] = {"priority": 0, "filter": None, "timeout": 30.0, "batch": 0}
+    return ListenerStatus(name=name, **{**plain, **unset, **changes})
+
+
+class MemoryControl:
+    """Implements `ListenerControl` on the statuses of `MemoryDeliveries`."""
+
+    def __init__(self, deliveries: MemoryDeliveries) -> None:
+        self._deliveries = deliveries
+
+    async def pause(self, name: str, until_us: int) -> None:
+        self._replace(name, state="paused", paused_until=rfc3339(until_us))
+
+    async def resume(self, name: str) -> None:
+        self._replace(name, state="running", paused_until=None)
+
+    async def purge(self, name: str) -> None:
+        kept = [status for status in self._deliveries.statuses if status.name != name]
+        if any(s.name == name and s.state != "removed" for s in self._deliveries.statuses):
+            raise ListenerLoadedError(f"{name!r} is loaded", where=name)
+        self._deliveries.statuses = kept
+
+    def _replace(self, name: str, **changes: object) -> None:
+        for at, status in enumerate(self._deliveries.statuses):
+            if status.name == name and status.mode == "sync":
+                raise SyncListenerError(f"{name!r} is a sync one", where=name)
+            if status.name == name:
+                self._deliveries.statuses[at] = msgspec.structs.replace(status, **changes)
+                return
+        raise ListenerNotFoundError(f"no listener is called {name!r}", where=name)
+
+
 class Site:
     """Everything of a test's site. `keys` maps API keys to names; none lets everybody in.
 
@@ -113,6 +167,8 @@ class Site:
         self.log = MemoryLog()
         self.history = MemoryHistory(self.log)
         self.deliveries = MemoryDeliveries()
+        self.control = MemoryControl(self.deliveries)
+        self.failures = MemoryFailures()
         self.keys: dict[bytes, str] = {}
         self.health = Health({"event_manager": "ok", "database": "ok", "metrics": "ok"})
         self.tail = LiveTail(self.log, heartbeat_seconds=heartbeat)
@@ -135,8 +191,39 @@ class Site:
             lanes=LANES,
             last_received_us=0,
         )
+        self.catalogue = Catalogue(MemoryCatalogue(), clock)
+        self.catalogue.changed = lambda: self.manager.use_rules(self.catalogue)
+        self.catalogue.changed()
         self.refused: list[str] = []
-        self.ingest = Ingest(self.manager, self.identify, IngestSettings(), self.refused.append)
+        self.delayed_store = MemoryDelayedStore(self.log)
+        self.delayed = DelayedEvents(
+            self.delayed_store,
+            self.manager,
+            now_us=clock.now_us,
+            loop=asyncio.get_running_loop(),
+            observe=lambda delays: None,
+        )
+        self.lags: dict[str, int] = {}
+        self.ahead = 0.0  # seconds that limits see the clock ahead
+        self.limiter = Limiter(lambda: clock.monotonic() + self.ahead)
+        self.backlog = Backlog(lambda: self.lags, lambda: clock.monotonic() + self.ahead, 100)
+        self.admission = Admission(AdmissionSettings(), self.limiter, self.backlog)
+        self.schedules = Schedules(
+            MemoryScheduleStore(self.log),
+            self.manager,
+            lanes=LANES,
+            now_us=clock.now_us,
+            loop=asyncio.get_running_loop(),
+            observe=lambda delays: None,
+        )
+        self.ingest = Ingest(
+            self.manager,
+            self.identify,
+            IngestSettings(),
+            self.admission,
+            self.refused.append,
+            self.delayed,
+        )
         self.app = create_app(self._services())
         house = Housekeeping(HttpSettings(), clock.monotonic)
         fronted = (self.ingest, house) if fast else (None, None)
@@ -149,9 +236,16 @@ class Site:
             history=self.history,
             log=self.log,
             deliveries=self.deliveries,
+            control=self.control,
+            dead_letters=DeadLetters(
+                lambda listener: [self.failures], self.failures.wake, self.clock.now_us
+            ),
+            delayed=self.delayed,
+            schedules=self.schedules,
             tail=self.tail,
             health=lambda: self.health,
             identify=self.identify,
+            catalogue=self.catalogue,
             clock=self.clock,
             new_trace_id=lambda: TRACE_ID,
             version="0.1.0",

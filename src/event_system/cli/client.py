@@ -44,9 +44,26 @@ class Connection:
         """The decoded answer; query members that are None are left out."""
         return self._ask("GET", path, params=without_none(query or {}))
 
-    def post(self, path: str, body: bytes) -> Any:
+    def post(self, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> Any:
         """The decoded answer to a JSON body."""
-        return self._ask("POST", path, content=body, headers={"content-type": "application/json"})
+        told = {"content-type": "application/json", **(headers or {})}
+        return self._ask("POST", path, content=body, headers=told)
+
+    def put(
+        self,
+        path: str,
+        body: bytes,
+        query: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """The decoded answer to a JSON body; query members that are None are left out."""
+        told = {"content-type": "application/json", **(headers or {})}
+        asked = without_none(query or {})
+        return self._ask("PUT", path, content=body, headers=told, params=asked)
+
+    def delete(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
+        """The decoded answer; query members that are None are left out."""
+        return self._ask("DELETE", path, params=without_none(query or {}))
 
     def _ask(self, method: str, path: str, **request: Any) -> Any:
         with reaching(self.url), httpx.Client(**self.options()) as client:
@@ -92,7 +109,10 @@ def error_of(answer: httpx.Response) -> EventSystemError:
     class_ = known.get(problem["code"], EventSystemError)
     detail = str(problem.get("detail", ""))
     where = problem.get("where")
-    return class_(f"{detail} ({where})" if where and where not in detail else detail, where=where)
+    told = f"{detail} ({where})" if where and where not in detail else detail
+    error = class_(told, where=where)
+    error.faults = tuple(problem.get("faults", ()))
+    return error
 
 
 def without_none(query: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,10 @@ TypeOption = Annotated[
 ]
 SourceOption = Annotated[str | None, typer.Option(help="Exactly this source.")]
 SubjectOption = Annotated[str | None, typer.Option(help="Exactly this subject.")]
+WhereOption = Annotated[
+    list[str] | None,
+    typer.Option(help='Condition on the data: "data.level>=10", "data.guild exists". Repeatable.'),
+]
 
 
 @app.command("list")
@@ -29,6 +33,7 @@ def list_events(
     since: Annotated[str | None, typer.Option(help="RFC 3339, or ago: -15m, -2h, -1d.")] = None,
     until: Annotated[str | None, typer.Option(help="The same.")] = None,
     order: Annotated[str, typer.Option(help="`newest` or `oldest` first.")] = "newest",
+    where: WhereOption = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Events a page.")] = 50,
     cursor: Annotated[str | None, typer.Option(help="`next` of the page before.")] = None,
     fields: Annotated[str | None, typer.Option(help="Attributes by commas; needs --json.")] = None,
@@ -41,7 +46,7 @@ def list_events(
         raise typer.BadParameter("needs --json", param_hint="--fields")
     wanted = {"type": type_, "source": source, "subject": subject, "since": since, "until": until}
     paging = {"order": order, "limit": limit, "cursor": cursor, "fields": fields}
-    page = Connection(url, key).get("/api/events", {**wanted, **paging})
+    page = Connection(url, key).get("/api/events", {**wanted, **paging, "where": where})
     if as_json:
         print_json(page)
         return
@@ -82,7 +87,7 @@ def _show(event: dict[str, Any], deliveries: list[dict[str, Any]]) -> None:
         out.print(table([name.upper() for name in _DELIVERY], rows))
 
 
-_DELIVERY = ("listener", "mode", "state", "attempts", "error", "at")
+_DELIVERY = ("listener", "mode", "state", "attempts", "error", "at", "due")
 
 
 @app.command()
@@ -90,6 +95,7 @@ def tail(
     type_: TypeOption = None,
     source: SourceOption = None,
     subject: SubjectOption = None,
+    where: WhereOption = None,
     after: Annotated[
         int | None, typer.Option(min=0, help="Begin after this offset; 0 is the beginning.")
     ] = None,
@@ -101,7 +107,7 @@ def tail(
     as_json: AsJson = False,
 ) -> None:
     """Follow events as they are stored, until Ctrl-C. A lost connection is made again."""
-    query = {"type": type_, "source": source, "subject": subject}
+    query = {"type": type_, "source": source, "subject": subject, "where": where}
     out = console()
 
     def on_event(event: dict[str, Any]) -> None:

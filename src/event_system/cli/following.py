@@ -56,7 +56,7 @@ class Follower:
     def __init__(
         self,
         connection: Connection,
-        query: Mapping[str, str | None],
+        query: Mapping[str, Any],
         on_event: Callable[[dict[str, Any]], None],
         on_notice: Callable[[str], None],
         *,

@@ -18,8 +18,16 @@ COMMANDS: Final = {
     "demo": "event_system.cli.demo",
     "trigger": "event_system.cli.trigger",
     "events": "event_system.cli.events",
+    "scheduled": "event_system.cli.scheduled",
+    "export": "event_system.cli.transfer.exporting",
+    "import": "event_system.cli.transfer.importing",
+    "schedules": "event_system.cli.schedules",
     "listeners": "event_system.cli.listeners",
+    "dead-letters": "event_system.cli.dead_letters",
+    "top": "event_system.cli.top",
+    "types": "event_system.cli.types",
     "config": "event_system.cli.config",
+    "db": "event_system.cli.db",
     "keys": "event_system.cli.keys",
 }
 DEFAULT = "serve"
@@ -81,4 +89,6 @@ def main() -> None:
 def _tell(error: EventSystemError) -> None:
     print(f"event-system: {error.title} [{error.code}]", file=sys.stderr)
     print(error.detail, file=sys.stderr)
+    for fault in error.faults if len(error.faults) > 1 else ():
+        print(f"  {fault.get('where')}: {fault.get('detail')}", file=sys.stderr)
     print(f"-> {error.remedy}", file=sys.stderr)

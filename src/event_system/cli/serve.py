@@ -26,6 +26,10 @@ def serve(
     listeners: Annotated[
         list[str] | None, typer.Option(help="Listener module or .py file; may be repeated.")
     ] = None,
+    types: Annotated[
+        list[str] | None,
+        typer.Option(help="File or folder of event types; may be repeated."),
+    ] = None,
 ) -> None:
     """Run a node until SIGTERM or Ctrl-C; SIGHUP reloads the configuration."""
     from event_system.node.lifecycle import run_node
@@ -36,6 +40,7 @@ def serve(
         "server.port": port,
         "metrics.port": metrics_port,
         "listeners.modules": listeners,
+        "types.files": types,
     }
     overrides = {key: value for key, value in given.items() if value is not None}
     read = partial(load, config, overrides)

@@ -1,4 +1,4 @@
-"""Cursors and failed deliveries in `state.db`."""
+"""Cursors in `state.db`, and failed deliveries of all but batch listeners."""
 
 from __future__ import annotations
 
@@ -11,9 +11,14 @@ from typing import TypeVar
 import apsw
 
 from event_system.database.batches import SqliteBatchStore, file_name
+from event_system.database.listeners import PAUSES_DDL, KnownListeners, PauseTable
+from event_system.database.retries import RetryRows, RetryTable
 from event_system.delivery.ports import Cursor, Failure, Progress
+from event_system.sqlite.files import check_small, guarding
 
 STATE_FILE = "state.db"
+LOST_STATE = "Bring it back from a backup, or move it away: then listeners start as new ones."
+LOST_LISTENER = "Bring it back from a backup, or move it away: then its listener starts as new."
 T = TypeVar("T")
 
 _DDL = """
@@ -29,16 +34,7 @@ CREATE TABLE IF NOT EXISTS cursors (
     caught_up INTEGER NOT NULL,
     PRIMARY KEY (listener, lane)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS failures (
-    offset INTEGER NOT NULL,
-    listener TEXT NOT NULL,
-    state TEXT NOT NULL,
-    error TEXT NOT NULL,
-    traceback TEXT NOT NULL,
-    at_us INTEGER NOT NULL,
-    attempts INTEGER NOT NULL,
-    PRIMARY KEY (offset, listener)
-) WITHOUT ROWID;
+DROP TABLE IF EXISTS failures;
 """
 _SAVE_PROGRESS = """
 INSERT INTO progress (id, routed) VALUES (1, ?)
@@ -48,17 +44,6 @@ _SAVE_CURSOR = """
 INSERT INTO cursors (listener, lane, offset, caught_up) VALUES (?, ?, ?, ?)
 ON CONFLICT (listener, lane) DO UPDATE
 SET offset = max(offset, excluded.offset), caught_up = excluded.caught_up
-"""
-_SAVE_FAILURE = """
-INSERT INTO failures (listener, offset, state, error, traceback, at_us, attempts)
-VALUES (?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (offset, listener) DO UPDATE
-SET state = excluded.state, error = excluded.error, traceback = excluded.traceback,
-    at_us = excluded.at_us, attempts = attempts + excluded.attempts
-"""
-_FAILURES = """
-SELECT listener, offset, state, error, traceback, at_us, attempts FROM failures
-WHERE offset = ? ORDER BY listener
 """
 
 
@@ -70,10 +55,25 @@ class StateDatabase:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="state")
         self._connection = connect_state(directory / STATE_FILE)
         self._connection.execute(_DDL)
+        self._connection.execute(PAUSES_DDL)
+        self.pauses = PauseTable(self._run)
+        self.known = KnownListeners(self._run, directory)
+        self._table = RetryTable("retries")
+        self._table.create(self._connection)
+        counts = self._table.counts(self._connection)
+        self.retries = RetryRows(self._table, self._run, self._transact, counts)
 
     async def _run(self, work: Callable[[apsw.Connection], T]) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, work, self._connection)
+
+    async def _transact(self, work: Callable[[apsw.Connection], T]) -> T:
+        def write(connection: apsw.Connection) -> T:
+            with connection:
+                result = work(connection)
+            return result  # noqa: RET504 - mypy cannot tell that `with` lets errors pass
+
+        return await self._run(write)
 
     async def close(self) -> None:
         await self._run(lambda connection: connection.close())
@@ -87,37 +87,51 @@ class StateDatabase:
         await self._run(lambda connection: connection.executemany(sql, starts.items()))
 
     async def save(
-        self, routed: int, cursors: Sequence[Cursor], failures: Sequence[Failure]
+        self,
+        routed: int,
+        cursors: Sequence[Cursor],
+        failures: Sequence[Failure],
+        done: Sequence[tuple[str, int]] = (),
     ) -> None:
         def write(connection: apsw.Connection) -> None:
-            with connection:
-                connection.execute(_SAVE_PROGRESS, (routed,))
-                connection.executemany(
-                    _SAVE_CURSOR, [(c.listener, c.lane, c.offset, c.caught_up) for c in cursors]
-                )
-                connection.executemany(_SAVE_FAILURE, [_values(f) for f in failures])
+            connection.execute(_SAVE_PROGRESS, (routed,))
+            connection.executemany(
+                _SAVE_CURSOR, [(c.listener, c.lane, c.offset, c.caught_up) for c in cursors]
+            )
+            if failures or done:
+                self._table.record(connection, failures)
+                self._table.settle(connection, (), done)
+                self.retries.refresh(connection)
 
-        await self._run(write)
+        await self._transact(write)
 
     async def failures_of(self, offset: int) -> list[Failure]:
-        rows = await self._run(lambda connection: list(connection.execute(_FAILURES, (offset,))))
-        return [Failure(*row) for row in rows]
+        return await self._run(lambda connection: self._table.of(connection, offset))
+
+    async def failures_after(self, offset: int) -> list[Failure]:
+        return await self._run(lambda connection: self._table.after(connection, offset))
+
+    async def failed_offsets(self, first: int, last: int) -> list[int]:
+        return await self._run(lambda connection: self._table.offsets(connection, first, last))
 
     async def open_batches(self, listener: str, start: int) -> SqliteBatchStore:
         path = self._directory / "listeners" / file_name(listener)
         path.parent.mkdir(exist_ok=True)
-        return SqliteBatchStore(connect_state(path), start)
+        return SqliteBatchStore(listener, lambda: connect_state(path), start)
 
 
 def connect_state(path: Path) -> apsw.Connection:
     """A connection for derived state: `kill -9` harms nothing, a power cut takes a moment.
 
     What it takes is taken as a whole, effect and cursor, and is derived again from the log.
+    Raises `DamagedFileError`.
     """
-    connection = apsw.Connection(str(path))
-    connection.set_busy_timeout(5000)
-    connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
-    connection.execute("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -4096;")
+    with guarding(path, LOST_STATE if path.name == STATE_FILE else LOST_LISTENER):
+        connection = apsw.Connection(str(path))
+        connection.set_busy_timeout(5000)
+        connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
+        connection.execute("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -4096;")
+        check_small(connection)
     return connection
 
 
@@ -127,7 +141,3 @@ def _load(connection: apsw.Connection) -> Progress:
     rows = connection.execute("SELECT listener, lane, offset, caught_up FROM cursors")
     cursors = {(r[0], r[1]): Cursor(r[0], r[1], r[2], bool(r[3])) for r in rows}
     return Progress(routed, starts, cursors)
-
-
-def _values(f: Failure) -> tuple[str, int, str, str, str, int, int]:
-    return f.listener, f.offset, f.state, f.error, f.traceback, f.at_us, f.attempts

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from itertools import islice
 
 from event_system.delivery.lane import Lane
-from event_system.delivery.ports import BATCH_LANE, BatchStore
+from event_system.delivery.ports import BATCH_LANE, BatchStore, Failure
 from event_system.delivery.statistics import Observed
-from event_system.delivery.subscription import Shared, Subscription
+from event_system.delivery.subscription import Subscription
+from event_system.delivery.surroundings import Shared
 from event_system.delivery.watch import Slot
 from event_system.events.event import Event
 from event_system.events.registry import Registered
@@ -22,13 +23,16 @@ class BatchSubscription(Subscription):
     """Follows the whole log as one lane, in its order; the effect of each event counts once.
 
     A batch that fails is rolled back and tried again event by event, so that one bad event
-    costs only itself.
+    costs only itself. Failed events are kept in the listener's own tables, in the transactions
+    that move the cursor.
     """
 
     def __init__(self, entry: Registered, store: BatchStore, shared: Shared) -> None:
         super().__init__(entry, {BATCH_LANE: Lane(BATCH_LANE, store.cursor)}, shared)
-        self._store = store
+        self.store = store
         self._lane = self.lanes[BATCH_LANE]
+        self.careful = 0
+        """Events up to this offset are handled one by one: one of them ended the process."""
 
     @property
     def capacity(self) -> int:
@@ -37,72 +41,137 @@ class BatchSubscription(Subscription):
     def lane_of(self, event: Event) -> Lane:
         return self._lane
 
+    # As in `Subscription`, but for many events at once: there is only one lane.
+
+    def offer(self, events: Sequence[Event]) -> None:
+        lane = self._lane
+        if lane.behind or events[-1].offset <= lane.seen:
+            return
+        if (taken := self._put_all(events)) < len(events):
+            lane.seen = events[taken].offset - 1
+            self._fall_behind(lane)
+
+    def _take(self, events: Sequence[Event], group: dict[int, Lane]) -> None:
+        unseen = [event for event in events if event.offset > self._lane.seen]
+        if self._put_all(unseen) < len(unseen):
+            group.clear()
+
+    def _put_all(self, events: Sequence[Event]) -> int:
+        """How many of the events there was room for."""
+        lane = self._lane
+        room = self.capacity - len(lane.channel)
+        if not events or room <= 0 or not self._has_room(lane):
+            return 0
+        taken = events[:room]
+        lane.channel.extend(taken)
+        lane.seen = taken[-1].offset
+        self._bytes += _bytes_of(taken)
+        if not lane.busy:
+            self._make_ready(lane)
+        return len(taken)
+
     async def keep_up(self) -> None:
         """Move an idle cursor on, so that a restart need not read what is none of ours."""
         routed = self._shared.routed()
         if self._lane.idle and routed - self._lane.cursor >= IDLE_ADVANCE:
             self._lane.cursor = routed
-            await self._store.advance(routed)
+            await self.store.advance(routed)
 
     async def stop(self, grace_seconds: float) -> None:
         await super().stop(grace_seconds)
         if self._lane.idle:
-            await self._store.advance(self._shared.routed())
-        self._store.close()
+            await self.store.advance(self._shared.routed())
+        self.store.close()
 
     async def _handle_slice(self, lane: Lane, slot: Slot) -> None:
         events = list(islice(lane.channel, self.entry.listener.batch))
+        if lane.failed or self.careful >= events[0].offset:
+            await self._one_by_one(lane, len(events), slot)
+            return
         condition = self.entry.condition
         chosen = events if condition is None else [e for e in events if condition(e)]
         started = self._shared.watch.monotonic()
-        errors = 0
-        if await self._attempt(chosen, events[-1].offset, slot) is not None:
-            errors = await self._one_by_one(chosen, slot)
-            if chosen[-1:] != events[-1:]:
-                await self._store.advance(events[-1].offset)
-        self._settle(lane, events)
-        self._report(chosen, errors, started)
+        if await self._attempt(chosen, slot, events[-1].offset) is None:
+            self._settle(lane, events)
+            self._report(chosen, 0, started)
+        else:
+            await self._one_by_one(lane, len(events), slot)
 
     async def _attempt(
-        self, events: Sequence[Event], cursor: int, slot: Slot
+        self, events: Sequence[Event], slot: Slot, cursor: int, done: int | None = None
     ) -> BaseException | None:
         """Handle events in one transaction. The error, if it was rolled back."""
         if not events:
-            await self._store.advance(cursor)
+            await self.store.advance(cursor)
             return None
-        transaction = self._store.begin()
+        transaction = await self.store.begin()
+        cells, cell = self._shared.cells, self._lane.cell
+        cells[cell + 1], cells[cell] = events[-1].offset, events[0].offset
         timeout = self.entry.listener.timeout
         slot.deadline = self._shared.watch.monotonic() + timeout
         try:
             await self._call(list(events), transaction)
             if slot.take_expiry():
                 raise TimeoutError(f"took longer than its timeout of {timeout:g} s")
-            await self._store.commit(transaction, cursor)
-        except asyncio.CancelledError:
-            self._store.roll_back(transaction)
-            if not slot.take_expiry():
+            await self.store.commit(transaction, cursor, done)
+        except asyncio.CancelledError as error:
+            self.store.roll_back(transaction)
+            if slot.take_expiry():
+                return TimeoutError(f"took longer than its timeout of {timeout:g} s")
+            if slot.task.cancelling():
                 raise
-            return TimeoutError(f"took longer than its timeout of {timeout:g} s")
-        except Exception as error:  # noqa: BLE001 - isolation is the point
-            self._store.roll_back(transaction)
+            return error  # the handler's own doing
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - isolation is the point
+            self.store.roll_back(transaction)
             return error
+        finally:
+            cells[cell] = 0
         return None
 
-    async def _one_by_one(self, events: Sequence[Event], slot: Slot) -> int:
-        errors = 0
-        for event in events:
-            error = await self._attempt([event], event.offset, slot)
-            if error is not None:
-                errors += 1
-                self._fail(event, error)
-                await self._store.advance(event.offset)
-        return errors
+    async def _one_by_one(self, lane: Lane, count: int, slot: Slot) -> None:
+        """Handle the lane's next events each in a transaction of its own."""
+        started = self._shared.watch.monotonic()
+        handled, errors = [], 0
+        for _ in range(count):
+            event = lane.channel[0]
+            if lane.failed and self.failing.rests(lane, event):
+                pass
+            elif self.entry.condition is None or self.entry.condition(event):
+                handled.append(event)
+                errors += await self._alone(lane, event, slot)
+            if lane.due_us:
+                break
+            self._settle(lane, [event])
+        await self.store.advance(lane.cursor)
+        self._report(handled, errors, started)
+
+    async def _alone(self, lane: Lane, event: Event, slot: Slot) -> bool:
+        """Handle one event that is the lane's first; whether it failed."""
+        failed = event.offset in lane.failed
+        self.statistics.retries += failed
+        error = await self._attempt(
+            [event], slot, event.offset, done=event.offset if failed else None
+        )
+        if error is None:
+            lane.failed.pop(event.offset, None)
+            return False
+        failure = self.failing.outcome(lane, event, error)
+        await self.store.advance(lane.cursor if lane.due_us else event.offset, failure)
+        self._shared.parked(failure)
+        return True
+
+    async def retry(self, event: Event, attempts: int, slot: Slot) -> Failure | None:
+        """As `Subscription.retry`; success has removed the failure, with the effect."""
+        started = self._shared.watch.monotonic()
+        error = await self._attempt([event], slot, self.store.cursor, done=event.offset)
+        self.statistics.retries += 1
+        self._report([event], int(error is not None), started)
+        return None if error is None else self.failing.fail(event, error, attempts, parked=True)
 
     def _settle(self, lane: Lane, events: Sequence[Event]) -> None:
-        for event in events:
+        for _ in events:
             lane.channel.popleft()
-            if event.raw is not None:
-                self._bytes -= len(event.raw)
+        self._bytes -= _bytes_of(events)
         lane.cursor = events[-1].offset
 
     def _report(self, events: Sequence[Event], errors: int, started: float) -> None:
@@ -113,3 +182,7 @@ class BatchSubscription(Subscription):
         ages = [(now_us - event.received_us) / 1e6 for event in events]
         self.statistics.count(len(events), errors)
         self._shared.observe(Observed(self.name, [each] * len(events), ages, errors))
+
+
+def _bytes_of(events: Sequence[Event]) -> int:
+    return sum([len(event.raw) for event in events if event.raw is not None])

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from event_system.events.listener import Listener
 
 Call: TypeAlias = Callable[..., Awaitable[Any]]
-MAX_TRACEBACK = 8_000
+MAX_TRACEBACK = 4_000
 
 _Job: TypeAlias = (
     "tuple[asyncio.Future[Any], contextvars.Context, Callable[..., Any], tuple[Any, ...]]"

@@ -4,18 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from event_system.delivery.batches import BatchSubscription
 from event_system.delivery.lane import Lane
-from event_system.delivery.ports import Cursor, CursorStore, Failure, Progress
-from event_system.delivery.statistics import Observer
-from event_system.delivery.subscription import DeliverySettings, Shared, Subscription
+from event_system.delivery.ports import (
+    INLINE_LANE,
+    BatchStore,
+    Board,
+    Cells,
+    Counts,
+    Cursor,
+    CursorStore,
+    Failure,
+    Progress,
+    RetryStore,
+)
+from event_system.delivery.recovery import take_up
+from event_system.delivery.retries import Retries
+from event_system.delivery.statistics import Observer, Statistics
+from event_system.delivery.subscription import Subscription
+from event_system.delivery.surroundings import DeliverySettings, Shared
 from event_system.delivery.watch import Watch
-from event_system.events.event import event_of
+from event_system.events.event import Event, event_of
 from event_system.events.ports import Commit, EventLog
 from event_system.events.registry import Registered, Registry
+from event_system.events.retry import Retry
+from event_system.kernel.errors import LogBehindError
 
 SAVE_SECONDS = 0.025
 """How often cursors are saved: what a crash makes a listener see again is that young."""
@@ -33,6 +50,8 @@ class Tools:
     observe: Observer
     full: Callable[[], None]
     bind_trace: Callable[[str | None], None]
+    board: Board
+    random: Callable[[], float]
 
 
 class Dispatcher:
@@ -55,21 +74,26 @@ class Dispatcher:
     ) -> None:
         self.routed = 0
         self.subscriptions: dict[str, Subscription] = {}
-        self.failures: list[Failure] = []  # not saved yet
+        self.inline: dict[str, Subscription] = {}
+        """Sync listeners, whose dead letters may be handled again."""
+        self.failures: dict[tuple[str, int], Failure | None] = {}
+        """What is not saved yet, by listener and offset; None where it has failed no more."""
         self._registry = registry
+        self._held: set[str] = set()
         self._store = store
         self._lanes = lanes
         self._loop = tools.loop
-        self._dirty: dict[Lane, Subscription] = {}
+        self._dirty: dict[Lane, str] = {}
         self._saved = -1
         self._saver: asyncio.Task[None] | None = None
         self._moved = asyncio.Event()
         self._shared = Shared(
             log=log,
-            store=store,
             settings=settings,
             routed=lambda: self.routed,
             record=self.record,
+            recovered=self._recovered,
+            parked=lambda failure: self.retries.saved([failure]),
             changed=self._changed,
             watch=tools.watch,
             loop=tools.loop,
@@ -77,7 +101,10 @@ class Dispatcher:
             observe=tools.observe,
             full=tools.full,
             bind_trace=tools.bind_trace,
+            board=tools.board,
+            random=tools.random,
         )
+        self.retries = Retries(self._shared)
 
     # Start and stop
 
@@ -85,11 +112,28 @@ class Dispatcher:
         """Take up where the cursors stand, new listeners where they want to begin."""
         progress = await self._store.load()
         self.routed = self._shared.log.head
-        entries = [e for e in self._registry.by_name.values() if e.listener.mode == "async"]
-        await self._welcome(entries, progress)
+        self._check(progress.routed, *(c.offset for c in progress.cursors.values()))
+        await self._welcome(self._entries("async"), progress)
+        await self._freeze(progress)
+        self.inline = {e.listener.name: self._inline(e) for e in self._entries("sync")}
+        everyone = [*self.subscriptions.values(), *self.inline.values()]
+        await take_up(everyone, self._shared, self._store)
         for subscription in self.subscriptions.values():
             subscription.start()
+        self.retries.start([(s, self._retry_store(s)) for s in everyone])
         self._saver = self._loop.create_task(self._save_regularly(), name="cursors")
+
+    def _entries(self, mode: str) -> list[Registered]:
+        return [e for e in self._registry.by_name.values() if e.listener.mode == mode]
+
+    def _inline(self, entry: Registered) -> Subscription:
+        """What stands for a sync listener here: it has no lane but the one that is in hand."""
+        return Subscription(_once(entry), {INLINE_LANE: Lane(INLINE_LANE, 0)}, self._shared)
+
+    def inline_places(self) -> tuple[Cells, dict[str, int]]:
+        """The board, and where on it each sync listener shows what it has in hand."""
+        places = {name: s.lanes[INLINE_LANE].cell for name, s in self.inline.items()}
+        return self._shared.cells, places
 
     async def _welcome(self, entries: Iterable[Registered], progress: Progress) -> None:
         starts = {
@@ -102,6 +146,19 @@ class Dispatcher:
             first = starts.get(entry.listener.name)
             self.subscriptions[entry.listener.name] = await self._subscribe(entry, progress, first)
 
+    async def _freeze(self, progress: Progress) -> None:
+        """Let the cursors of listeners that are not loaded stay where they are.
+
+        Those that had caught up would otherwise move on with what is shown from now on.
+        """
+        frozen = [
+            Cursor(name, lane, _cursor(progress, name, lane, None), caught_up=False)
+            for (name, lane), saved in progress.cursors.items()
+            if name not in self.subscriptions and saved.caught_up and name in progress.starts
+        ]
+        if frozen:
+            await self._store.save(progress.routed, frozen, [])
+
     async def _subscribe(
         self, entry: Registered, progress: Progress, first: int | None
     ) -> Subscription:
@@ -109,13 +166,56 @@ class Dispatcher:
         if entry.listener.batch:
             start = first if first is not None else progress.starts[name]
             store = await self._store.open_batches(name, start)
+            self._check(store.cursor)
             return BatchSubscription(entry, store, self._shared)
         lanes = {n: Lane(n, _cursor(progress, name, n, first)) for n in range(self._lanes)}
         return Subscription(entry, lanes, self._shared)
 
+    def _check(self, *offsets: int) -> None:
+        """A log that ends before what listeners have seen of it has lost events."""
+        if (known := max(offsets)) > self.routed:
+            raise LogBehindError(f"the log ends at offset {self.routed}, listeners know {known}")
+
+    def _retry_store(self, subscription: Subscription) -> RetryStore:
+        if isinstance(subscription, BatchSubscription):
+            return subscription.store.retries
+        return self._store.retries
+
+    def failure_places(self, listener: str | None) -> list[CursorStore | BatchStore]:
+        """Where failures of a listener, or of any, are kept."""
+        batches = [
+            subscription.store
+            for name, subscription in self.subscriptions.items()
+            if isinstance(subscription, BatchSubscription) and listener in (None, name)
+        ]
+        return [self._store, *batches]
+
+    def failure_totals(self, inline: Mapping[str, Statistics]) -> dict[str, tuple[int, int]]:
+        """By listener: attempts after the first, and events that became dead letters.
+
+        `inline` is what sync listeners count where they run.
+        """
+        everyone = {**self.subscriptions, **self.inline}
+        found = {name: (s.statistics.retries, s.statistics.dead) for name, s in everyone.items()}
+        for name, statistics in inline.items():
+            retries, dead = found.get(name, (0, 0))
+            found[name] = retries, dead + statistics.dead
+        return found
+
+    def failure_counts(self) -> dict[str, Counts]:
+        """How many failures each listener has that has any."""
+        found: dict[str, Counts] = {}
+        for place in self.failure_places(None):
+            found |= place.retries.counts
+        return found
+
     async def stop(self, grace_seconds: float) -> None:
         """Let listeners finish what they hold, then save all cursors."""
-        stops = [s.stop(grace_seconds) for s in self.subscriptions.values()]
+        began = self._loop.time()
+        await self.retries.stop(grace_seconds)
+        grace_seconds = max(0.0, grace_seconds - (self._loop.time() - began))
+        everyone = [*self.subscriptions.values(), *self.inline.values()]
+        stops = [s.stop(grace_seconds) for s in everyone]
         for result in await asyncio.gather(*stops, return_exceptions=True):
             if isinstance(result, Exception):
                 _log.error("a listener did not stop cleanly: %s", result)
@@ -128,14 +228,17 @@ class Dispatcher:
 
     def route(self, commit: Commit) -> None:
         """Show a commit's events to their async listeners."""
-        find, subscriptions = self._registry.route, self.subscriptions
+        find = self._registry.route
+        shown: defaultdict[str, list[Event]] = defaultdict(list)
         wanted = {row[5] for row in commit.rows}
         if any(find(type_).deferred for type_ in wanted):
             for offset, row in enumerate(commit.rows, commit.first):
                 if deferred := find(row[5]).deferred:
                     event = event_of(offset, row)
                     for entry in deferred:
-                        subscriptions[entry.listener.name].offer(event)
+                        shown[entry.listener.name].append(event)
+        for name, events in shown.items():
+            self.subscriptions[name].offer(events)
         self.routed = commit.first + len(commit.rows) - 1
         self._moved.set()
 
@@ -143,11 +246,16 @@ class Dispatcher:
 
     def record(self, failure: Failure) -> None:
         """Note a failed delivery; saved with the next cursors."""
-        self.failures.append(failure)
+        self.failures[failure.listener, failure.offset] = failure
         self._moved.set()
 
-    def _changed(self, subscription: Subscription, lane: Lane) -> None:
-        self._dirty[lane] = subscription
+    def _recovered(self, listener: str, offset: int) -> None:
+        """Note that a delivery has failed no more."""
+        self.failures[listener, offset] = None
+        self._moved.set()
+
+    def _changed(self, listener: str, lane: Lane) -> None:
+        self._dirty[lane] = listener
         self._moved.set()
 
     async def _save_regularly(self) -> None:
@@ -164,24 +272,28 @@ class Dispatcher:
                 await asyncio.sleep(1.0)
 
     async def _save(self) -> None:
-        dirty, failures = self._dirty, self.failures[:]
-        if not (dirty or failures or self.routed != self._saved):
+        dirty, news = self._dirty, self.failures.copy()
+        if not (dirty or news or self.routed != self._saved):
             return
         self._dirty = {}
-        cursors = [self._snapshot(lane, s) for lane, s in dirty.items() if lane.number >= 0]
+        cursors = [self._snapshot(lane, name) for lane, name in dirty.items() if lane.number >= 0]
+        failures = [failure for failure in news.values() if failure is not None]
+        done = [key for key, failure in news.items() if failure is None]
         routed = self.routed
         try:
-            await self._store.save(routed, cursors, failures)
+            await self._store.save(routed, cursors, failures, done)
         except BaseException:
             self._dirty = {**dirty, **self._dirty}
             raise
         self._saved = routed
-        del self.failures[: len(failures)]
+        for key in [k for k, failure in news.items() if self.failures[k] is failure]:
+            del self.failures[key]
+        self.retries.saved(failures)
 
-    def _snapshot(self, lane: Lane, subscription: Subscription) -> Cursor:
+    def _snapshot(self, lane: Lane, listener: str) -> Cursor:
         if lane.idle:
             lane.cursor = max(lane.cursor, self.routed)
-        return Cursor(subscription.name, lane.number, lane.cursor, lane.idle)
+        return Cursor(listener, lane.number, lane.cursor, lane.idle)
 
     async def _keep_up(self) -> None:
         for subscription in self.subscriptions.values():
@@ -194,13 +306,26 @@ class Dispatcher:
         """Take over changed settings; a listener that is switched off is paused."""
         self._registry = registry
         for name, subscription in self.subscriptions.items():
-            entry = registry.by_name.get(name)
-            if entry is None:
-                subscription.pause()
-                continue
-            subscription.reconfigure(entry)
-            if subscription.paused:
-                subscription.resume()
+            if (entry := registry.by_name.get(name)) is not None:
+                subscription.reconfigure(entry)
+            self._set_pause(name)
+        for name, inline in self.inline.items():
+            inline.paused = (entry := registry.by_name.get(name)) is None
+            if entry is not None:
+                inline.reconfigure(_once(entry))
+
+    def hold(self, name: str, held: bool) -> None:
+        """Pause a listener, or end that; one that is switched off stays off."""
+        (self._held.add if held else self._held.discard)(name)
+        if name in self.subscriptions:
+            self._set_pause(name)
+
+    def _set_pause(self, name: str) -> None:
+        subscription = self.subscriptions[name]
+        if name in self._held or name not in self._registry.by_name:
+            subscription.pause()
+        elif subscription.paused:
+            subscription.resume()
 
     @property
     def queued(self) -> int:
@@ -219,3 +344,8 @@ def _cursor(progress: Progress, name: str, lane: int, first: int | None) -> int:
     if saved is None:
         return progress.starts[name]
     return max(saved.offset, progress.routed) if saved.caught_up else saved.offset
+
+
+def _once(entry: Registered) -> Registered:
+    """A sync listener has one attempt: its failure is told to the sender."""
+    return replace(entry, listener=entry.listener.with_settings(retry=Retry(attempts=1)))

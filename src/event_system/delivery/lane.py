@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from asyncio import TimerHandle
 from collections import deque
 
+from event_system.delivery.ports import Failure
 from event_system.events.event import Event
 
 
@@ -13,10 +15,26 @@ class Lane:
     `cursor`: the effect of all events of the lane up to there is complete. `seen`: all events
     of the lane up to there were put into the channel, or are none of this listener's.
     `behind`: the channel was full, so live events are passed by; they are read from the log
-    after `seen` once there is room. `busy`: a worker has it, or it waits for one.
+    after `seen` once there is room. `busy`: a worker has it, it waits for one, or it waits until
+    `due_us` (else 0), when its first event, which has failed, is tried again; `timer` tells.
+    `failed` holds what is known to have failed above the cursor. `cell` is the lane's place on
+    the board.
     """
 
-    __slots__ = ("behind", "busy", "channel", "cursor", "number", "seen")
+    __slots__ = (
+        *(
+            "behind",
+            "busy",
+            "cell",
+            "channel",
+            "cursor",
+            "due_us",
+            "failed",
+            "number",
+            "seen",
+            "timer",
+        ),
+    )
 
     def __init__(self, number: int, cursor: int) -> None:
         self.number = number
@@ -25,6 +43,10 @@ class Lane:
         self.seen = cursor
         self.behind = False
         self.busy = False
+        self.failed: dict[int, Failure] = {}
+        self.due_us = 0
+        self.timer: TimerHandle | None = None
+        self.cell = 0
 
     @property
     def idle(self) -> bool:

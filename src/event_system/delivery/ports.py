@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, TypeAlias
 
 import msgspec
 
@@ -23,16 +23,147 @@ class Cursor(msgspec.Struct, frozen=True):
     caught_up: bool
 
 
+RETRYING = "retrying"
+BLOCKING = "blocking"
+DEAD = "dead"
+
+
 class Failure(msgspec.Struct, frozen=True):
-    """A delivery that ended in an error; `state` is `failed`."""
+    """A delivery whose last attempt failed.
+
+    `state` is `retrying` (parked, due at `at_us`), `blocking` (its lane waits until `at_us`) or
+    `dead` (since `at_us`). `attempts` counts those that were begun. `type` and `lane` are the
+    event's. `first_us` and `last_us` are when the first and the last attempt failed.
+    """
 
     listener: str
     offset: int
+    lane: int
+    type: str
     state: str
+    attempts: int
+    at_us: int
     error: str
     traceback: str
-    at_us: int
-    attempts: int = 1
+    first_us: int
+    last_us: int
+
+
+class Parked(msgspec.Struct, frozen=True):
+    """A delivery that is due: what trying it again needs of its `Failure`."""
+
+    offset: int
+    attempts: int
+
+
+class Due(msgspec.Struct, frozen=True):
+    """Deliveries that are due, the longest waiting first; `next_us` is when others will be."""
+
+    rows: list[Parked]
+    next_us: int | None
+
+
+END_US = 2**62
+"""After every time."""
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """Which failures an operator means. Times are those of `Failure.at_us`, `until` exclusive."""
+
+    state: str = DEAD
+    listener: str | None = None
+    pattern: str | None = None
+    since_us: int = 0
+    until_us: int = END_US
+    offsets: frozenset[int] | None = None
+
+
+Place: TypeAlias = tuple[int, int, str]
+"""Where a failure stands in the order of lists: (at_us, offset, listener)."""
+
+
+class FailurePage(msgspec.Struct, frozen=True):
+    """Failures in the order asked for; `next` continues, None ends.
+
+    A page may be short, as one call looks at a bounded number of failures only.
+    """
+
+    failures: list[Failure]
+    next: Place | None
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """How many failures a listener has."""
+
+    retrying: int = 0
+    dead: int = 0
+
+
+class RetryStore(Protocol):
+    """Keeps failed deliveries, of one listener or of many; what was kept survives `kill -9`.
+
+    No call looks at more than a bounded number of them, however many there are.
+    """
+
+    @property
+    def counts(self) -> Mapping[str, Counts]:
+        """By listener, as of the last write."""
+
+    async def due(self, listener: str, now_us: int, limit: int) -> Due:
+        """Up to `limit` parked deliveries of a listener whose time has come."""
+
+    async def settle(self, failures: Sequence[Failure], done: Sequence[tuple[str, int]]) -> None:
+        """Keep the outcomes of retries: failed again, or handled (listener, offset).
+
+        One that an operator has discarded meanwhile stays away.
+        """
+
+    async def find(
+        self, wanted: Selection, limit: int, after: Place | None, *, newest_first: bool
+    ) -> FailurePage:
+        """A page, beginning after a place."""
+
+    async def requeue(
+        self, wanted: Selection, now_us: int, limit: int, after: Place | None
+    ) -> Step:
+        """Make dead letters due now with all attempts before them; oldest first."""
+
+    async def discard(self, wanted: Selection, limit: int, after: Place | None) -> Step:
+        """Forget failures; oldest first."""
+
+    async def count(self, wanted: Selection, limit: int, after: Place | None) -> Step:
+        """Count failures; oldest first."""
+
+
+class Step(msgspec.Struct, frozen=True):
+    """What one bounded step over failures did; `next` continues, None ends."""
+
+    number: int
+    next: Place | None
+
+
+class Cells(Protocol):
+    """Numbers by place."""
+
+    def __getitem__(self, place: int, /) -> int: ...
+    def __setitem__(self, place: int, value: int, /) -> None: ...
+
+
+class Board(Protocol):
+    """Which events are being handled right now; survives `kill -9`, costs a memory write.
+
+    `cells[n]` is the offset that place `n` handles, 0 while it handles none; `cells[n + 1]` is
+    the last offset where it handles a batch.
+    """
+
+    @property
+    def cells(self) -> Cells: ...
+
+    def claims(self, keys: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """The first and last offset that the process before had in hand when it ended, by key."""
+
+    def lay(self, keys: Sequence[str]) -> list[int]:
+        """Forget the claims and give every key a place."""
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -43,8 +174,48 @@ class Progress(msgspec.Struct, frozen=True):
     cursors: dict[tuple[str, int], Cursor]
 
 
+class Timer(Protocol):
+    """A call that is to come."""
+
+    def cancel(self) -> None:
+        """Let it not come. Idempotent."""
+
+
+class CallLater(Protocol):
+    """The event loop's `call_later`, or a test's."""
+
+    def __call__(self, delay: float, callback: Callable[[], None]) -> Timer: ...
+
+
+class PauseStore(Protocol):
+    """Keeps the pauses that operators asked for; survives `kill -9`."""
+
+    async def load(self) -> dict[str, int]:
+        """Listeners and the microseconds at which their pauses end, past ones too."""
+
+    async def put(self, listener: str, until_us: int) -> None:
+        """Keep a pause, in place of an earlier one of the same listener."""
+
+    async def drop(self, listener: str) -> None:
+        """Forget a pause. Idempotent."""
+
+
+class ListenerStore(Protocol):
+    """What is kept of a listener beside its cursors in lanes."""
+
+    async def batch_cursor(self, listener: str) -> int | None:
+        """The cursor in a batch listener's file; None where it has none."""
+
+    async def purge(self, listener: str) -> None:
+        """Forget a listener: its file first, so that a crash leaves it known. Idempotent."""
+
+
 class CursorStore(Protocol):
     """Keeps cursors and failed deliveries; what was saved survives `kill -9`."""
+
+    @property
+    def retries(self) -> RetryStore:
+        """Failed deliveries of all but batch listeners."""
 
     async def load(self) -> Progress:
         """What the last save left."""
@@ -53,12 +224,25 @@ class CursorStore(Protocol):
         """Note new listeners with the offset after which they begin. Idempotent."""
 
     async def save(
-        self, routed: int, cursors: Sequence[Cursor], failures: Sequence[Failure]
+        self,
+        routed: int,
+        cursors: Sequence[Cursor],
+        failures: Sequence[Failure],
+        done: Sequence[tuple[str, int]] = (),
     ) -> None:
-        """Save all in one transaction. A cursor's offset never goes back."""
+        """Save all in one transaction, failures new or changed; `done` are failures no more.
+
+        A cursor's offset never goes back.
+        """
 
     async def failures_of(self, offset: int) -> list[Failure]:
         """Failed deliveries of one event."""
+
+    async def failed_offsets(self, first: int, last: int) -> list[int]:
+        """Offsets in this range (inclusive) of events with failed deliveries."""
+
+    async def failures_after(self, offset: int) -> list[Failure]:
+        """Failed deliveries of all events above an offset, without their tracebacks."""
 
     async def open_batches(self, listener: str, start: int) -> BatchStore:
         """The tables of a batch listener; a new one begins after offset `start`."""
@@ -73,21 +257,39 @@ class BatchStore(Protocol):
     cursor: int
     """Offset up to which all effects are complete, as committed."""
 
-    def begin(self) -> Transaction:
-        """A new transaction; used by one handler at a time, in whatever thread it runs."""
+    @property
+    def retries(self) -> RetryStore:
+        """The listener's failed deliveries."""
 
-    async def commit(self, transaction: Transaction, cursor: int) -> None:
-        """Commit what was written together with the cursor."""
+    async def begin(self) -> Transaction:
+        """A new transaction, once the one before has ended; used in whatever thread."""
+
+    async def commit(self, transaction: Transaction, cursor: int, done: int | None = None) -> None:
+        """Commit what was written together with the cursor; `done` is a failure no more.
+
+        A cursor never goes back.
+        """
 
     def roll_back(self, transaction: Transaction) -> None:
         """Undo what was written; the transaction refuses all further use."""
 
-    async def advance(self, cursor: int) -> None:
-        """Commit a cursor alone: the events up to there are none of this listener's."""
+    async def advance(self, cursor: int, failure: Failure | None = None) -> None:
+        """Commit a cursor without any effect, and a failure with it."""
+
+    async def failures_of(self, offset: int) -> list[Failure]:
+        """The failed delivery of one event, if it is one."""
+
+    async def failures_after(self, offset: int) -> list[Failure]:
+        """Failed deliveries above an offset, without their tracebacks."""
+
+    async def failed_offsets(self, first: int, last: int) -> list[int]:
+        """Offsets in this range (inclusive) of failed deliveries."""
 
     def close(self) -> None:
         """Close the tables."""
 
 
+INLINE_LANE = -2
+"""The one lane of a sync listener: the event that it handles at the moment."""
 BATCH_LANE = -1
 """The one lane of a batch listener: it follows all lanes in the order of the log."""

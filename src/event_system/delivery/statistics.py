@@ -11,13 +11,18 @@ WINDOW_SECONDS = 60
 
 
 class Statistics:
-    """Totals of one listener, and its rates over the last minute."""
+    """Totals of one listener, and its rates over the last minute.
 
-    __slots__ = ("_marks", "errors", "handled", "last_error")
+    `retries` are attempts after the first, `dead` events that became dead letters.
+    """
+
+    __slots__ = ("_marks", "dead", "errors", "handled", "last_error", "retries")
 
     def __init__(self) -> None:
         self.handled = 0
         self.errors = 0
+        self.retries = 0
+        self.dead = 0
         self.last_error: str | None = None
         self._marks: deque[tuple[float, int, int]] = deque()
 

@@ -5,51 +5,29 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from event_system.delivery.calls import describe, prepare, trace
+from event_system.delivery.calls import prepare
+from event_system.delivery.failing import Failing
 from event_system.delivery.lane import Lane
-from event_system.delivery.ports import CursorStore, Failure
-from event_system.delivery.statistics import Observed, Observer, Statistics
-from event_system.delivery.watch import Slot, Watch
+from event_system.delivery.ports import Failure
+from event_system.delivery.statistics import Observed, Statistics
+from event_system.delivery.surroundings import Shared
+from event_system.delivery.watch import Slot
 from event_system.events.event import Event
-from event_system.events.ports import EventLog
 from event_system.events.registry import Registered
 from event_system.kernel.patterns import matches, parse_pattern
 
 SLICE = 128
 """Events that a worker handles in a row before it lets others run."""
 
+PAUSED_SECONDS = 1.0
+"""How often what is due looks whether its listener is still paused."""
+
 CHANNEL_BYTES = 16 * 1024 * 1024
 PAGE = 1000
+MAX_KNOWN_TYPES = 10_000
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class DeliverySettings:
-    """What an operator can change while the node runs."""
-
-    async_workers: int = 4
-    async_channel_size: int = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """What all subscriptions of a dispatcher use. `routed()` is the newest offset shown."""
-
-    log: EventLog
-    store: CursorStore
-    watch: Watch
-    loop: asyncio.AbstractEventLoop
-    settings: DeliverySettings
-    routed: Callable[[], int]
-    now_us: Callable[[], int]
-    observe: Observer
-    record: Callable[[Failure], None]
-    changed: Callable[[Subscription, Lane], None]
-    full: Callable[[], None]
-    bind_trace: Callable[[str | None], None]
 
 
 class Subscription:
@@ -67,6 +45,10 @@ class Subscription:
         self._reading: asyncio.Task[None] | None = None
         self._leader = 0
         self._call, self._threads = prepare(entry.listener, shared.loop)
+        self._matching: dict[str, bool] = {}
+        self.failing = Failing(self, shared)
+        self.retry_workers = min(entry.listener.workers or shared.settings.async_workers, 16)
+        self.retry_cells: list[int] = []
         self._patterns = [parse_pattern(p) for p in entry.listener.patterns]
 
     @property
@@ -97,16 +79,17 @@ class Subscription:
     def lane_of(self, event: Event) -> Lane:
         return self.lanes[event.lane]
 
-    def offer(self, event: Event) -> None:
-        """Show a newly committed event whose type matches."""
-        lane = self.lane_of(event)
-        if lane.behind or event.offset <= lane.seen:
-            return
-        if self._has_room(lane):
-            self._put(lane, event)
-        else:
-            lane.seen = event.offset - 1
-            self._fall_behind(lane)
+    def offer(self, events: Sequence[Event]) -> None:
+        """Show newly committed events whose types match, in their order."""
+        for event in events:
+            lane = self.lane_of(event)
+            if lane.behind or event.offset <= lane.seen:
+                continue
+            if self._has_room(lane):
+                self._put(lane, event)
+            else:
+                lane.seen = event.offset - 1
+                self._fall_behind(lane)
 
     def _has_room(self, lane: Lane) -> bool:
         if self.paused:
@@ -120,14 +103,17 @@ class Subscription:
         if event.raw is not None:
             self._bytes += len(event.raw)
         if not lane.busy:
-            lane.busy = True
-            self._shared.changed(self, lane)
-            self._ready.append(lane)
-            self._hire()
+            self._make_ready(lane)
+
+    def _make_ready(self, lane: Lane) -> None:
+        lane.busy = True
+        self._shared.changed(self.name, lane)
+        self._ready.append(lane)
+        self._hire()
 
     def _fall_behind(self, lane: Lane) -> None:
         lane.behind = True
-        self._shared.changed(self, lane)
+        self._shared.changed(self.name, lane)
         if not self.paused:
             self._shared.full()
             self.read_on()
@@ -136,7 +122,7 @@ class Subscription:
         """Begin with what the log holds after the cursors."""
         for lane in self.lanes.values():
             lane.behind = lane.seen < self._shared.routed()
-            self._shared.changed(self, lane)
+            self._shared.changed(self.name, lane)
         self.read_on()
 
     # Reading from the log
@@ -152,7 +138,9 @@ class Subscription:
         return [
             lane
             for lane in self.lanes.values()
-            if lane.behind and (not lane.channel or (roomy and len(lane.channel) <= half))
+            if lane.behind
+            and not lane.due_us
+            and (not lane.channel or (roomy and len(lane.channel) <= half))
         ]
 
     async def _read(self) -> None:
@@ -164,19 +152,26 @@ class Subscription:
 
     async def _read_page(self, after: int, group: dict[int, Lane]) -> None:
         wanted = None if len(group) == len(self.lanes) else frozenset(group)
+        seen = {number: lane.seen for number, lane in group.items()}
         page = await self._shared.log.read(after, PAGE, wanted)
-        for event in page.events:
+        for number in [n for n, lane in group.items() if lane.seen != seen[n]]:
+            del group[number]  # it has begun to block meanwhile, and forgot what it had read
+        self._take([event for event in page.events if self.matches(event.type)], group)
+        for lane in group.values():
+            lane.seen = max(lane.seen, page.through)
+            lane.behind = lane.seen < self._shared.routed()
+            self._shared.changed(self.name, lane)
+
+    def _take(self, events: Sequence[Event], group: dict[int, Lane]) -> None:
+        """Put read events into their channels; a lane that is full leaves the group."""
+        for event in events:
             lane = group.get(self.lane_of(event).number)
-            if lane is None or event.offset <= lane.seen or not self.matches(event.type):
+            if lane is None or event.offset <= lane.seen:
                 continue
             if self._has_room(lane):
                 self._put(lane, event)
             else:
                 del group[lane.number]
-        for lane in group.values():
-            lane.seen = max(lane.seen, page.through)
-            lane.behind = lane.seen < self._shared.routed()
-            self._shared.changed(self, lane)
 
     def _read_ended(self, task: asyncio.Task[None]) -> None:
         self._reading = None
@@ -189,7 +184,13 @@ class Subscription:
             self.read_on()
 
     def matches(self, type_: str) -> bool:
-        return any(matches(pattern, type_) for pattern in self._patterns)
+        known = self._matching.get(type_)
+        if known is None:
+            known = any(matches(pattern, type_) for pattern in self._patterns)
+            if len(self._matching) >= MAX_KNOWN_TYPES:
+                self._matching.clear()
+            self._matching[type_] = known
+        return known
 
     # Workers
 
@@ -219,10 +220,13 @@ class Subscription:
                 self._hire()
 
     def _put_back(self, lane: Lane) -> None:
+        self._shared.cells[lane.cell] = 0
         lane.busy = bool(lane.channel)
-        if lane.busy:
+        if lane.due_us:
+            self._wait(lane)
+        elif lane.busy:
             self._ready.append(lane)
-        self._shared.changed(self, lane)
+        self._shared.changed(self.name, lane)
         if lane.behind:
             self.read_on()
 
@@ -234,18 +238,27 @@ class Subscription:
         monotonic = self._shared.watch.monotonic
         started = monotonic()
         wall_us = self._shared.now_us() - started * 1e6
-        channel, condition = lane.channel, self.entry.condition
+        channel, condition, failed = lane.channel, self.entry.condition, lane.failed
+        cells, cell = self._shared.cells, lane.cell
         for _ in range(min(len(channel), SLICE)):
             event = channel[0]
-            if condition is None or condition(event):
-                error = await self._handle(event, slot, started)
+            cells[cell] = event.offset
+            if failed and self.failing.rests(lane, event):
+                pass
+            elif condition is None or condition(event):
+                error = await self.handle(event, slot, started)
                 finished = monotonic()
                 durations.append(finished - started)
                 ages.append((wall_us + finished * 1e6 - event.received_us) / 1e6)
                 started = finished
                 if error is not None:
                     errors += 1
-                    self._fail(event, error)
+                if error is not None or failed:
+                    self._note(lane, event, error)
+            elif failed:
+                self._note(lane, event, None)
+            if lane.due_us:
+                break
             channel.popleft()
             if event.raw is not None:
                 self._bytes -= len(event.raw)
@@ -253,29 +266,69 @@ class Subscription:
         self.statistics.count(len(durations), errors)
         self._shared.observe(Observed(self.name, durations, ages, errors))
 
-    async def _handle(self, event: Event, slot: Slot, started: float) -> BaseException | None:
+    async def handle(self, event: Event, slot: Slot, started: float) -> BaseException | None:
+        """Call the handler, isolated and timed; its error."""
         timeout = self.entry.listener.timeout
         slot.deadline = started + timeout
         self._shared.bind_trace(event.traceparent)
         try:
             await self._call(event)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
             if not slot.expired:
-                raise
-        except Exception as error:  # noqa: BLE001 - isolation is the point
+                if slot.task.cancelling():
+                    raise
+                return error  # the handler's own doing
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - isolation is the point
             return error
         if slot.expired:
             slot.take_expiry()
             return TimeoutError(f"took longer than its timeout of {timeout:g} s")
         return None
 
-    def _fail(self, event: Event, error: BaseException) -> None:
-        text = describe(error)
-        self.statistics.last_error = text
-        context = {"listener": self.name, "eventId": event.id, "offset": event.offset}
-        _log.error("a listener failed: %s", text, extra={"context": context})
-        at = self._shared.now_us()
-        self._shared.record(Failure(self.name, event.offset, "failed", text, trace(error), at))
+    # Failures
+
+    def _note(self, lane: Lane, event: Event, error: BaseException | None) -> None:
+        """Keep what came of an event that has failed, now or before."""
+        if event.offset in lane.failed:
+            self.statistics.retries += 1
+        if error is not None:
+            self._shared.record(self.failing.outcome(lane, event, error))
+            self._shared.changed(self.name, lane)  # so that the cursor is saved with it
+        elif lane.failed.pop(event.offset, None) is not None:
+            self._shared.recovered(self.name, event.offset)
+
+    def _wait(self, lane: Lane) -> None:
+        """Let a lane rest until its first event is due, holding nothing else meanwhile."""
+        first, *others = lane.channel
+        self._bytes -= sum(len(event.raw) for event in others if event.raw is not None)
+        lane.channel.clear()
+        lane.channel.append(first)
+        lane.seen = first.offset
+        lane.behind = True
+        delay = max(0.0, (lane.due_us - self._shared.now_us()) / 1e6)
+        lane.timer = self._shared.loop.call_later(delay, self._go_on, lane)
+
+    def _go_on(self, lane: Lane) -> None:
+        """The lane's first event is due."""
+        if self.paused:
+            lane.timer = self._shared.loop.call_later(PAUSED_SECONDS, self._go_on, lane)
+            return
+        lane.timer, lane.due_us = None, 0
+        self._ready.append(lane)
+        self._hire()
+
+    async def retry(self, event: Event, attempts: int, slot: Slot) -> Failure | None:
+        """Handle a parked event once more, after `attempts` attempts; what a failure comes to."""
+        monotonic = self._shared.watch.monotonic
+        started = monotonic()
+        error = await self.handle(event, slot, started)
+        self.statistics.count(1, error is not None)
+        self.statistics.retries += 1
+        seconds = [monotonic() - started]
+        self._shared.observe(Observed(self.name, seconds, [], int(error is not None)))
+        if error is None:
+            return None
+        return self.failing.fail(event, error, attempts, parked=True)
 
     # Operation
 
@@ -295,7 +348,7 @@ class Subscription:
             if not lane.behind:
                 lane.seen = max(lane.seen, routed)
                 lane.behind = True
-                self._shared.changed(self, lane)
+                self._shared.changed(self.name, lane)
 
     def resume(self) -> None:
         self.paused = False
@@ -304,6 +357,9 @@ class Subscription:
     async def stop(self, grace_seconds: float) -> None:
         """Finish what is in the channels, for as long as that is granted."""
         self.paused = True
+        for lane in self.lanes.values():
+            if lane.timer is not None:
+                lane.timer.cancel()
         if self._reading is not None:
             self._reading.cancel()
         if self._workers:

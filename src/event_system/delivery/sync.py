@@ -10,24 +10,27 @@ from __future__ import annotations
 import asyncio
 import logging
 from asyncio import current_task
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from operator import sub
 from typing import Any, Final
 
 import msgspec
 
-from event_system.delivery.calls import Call, HandlerThreads, describe, prepare, trace
-from event_system.delivery.ports import Failure
+from event_system.delivery.calls import Call, HandlerThreads, describe, prepare
+from event_system.delivery.ports import Cells, Failure
 from event_system.delivery.statistics import Observed, Observer, Statistics
+from event_system.delivery.verdicts import Policy, fault_of, judge
 from event_system.delivery.watch import Watch
 from event_system.events.conditions import Condition
 from event_system.events.event import Event
 from event_system.events.listener import Stop
 from event_system.events.ports import ListenerResult
 from event_system.events.registry import Registered
+from event_system.events.retry import Retry
 
 MAX_UNCOUNTED = 256
+ONCE: Final = Retry(attempts=1)
 _SKIPPED: Final = object()
 _log = logging.getLogger(__name__)
 
@@ -39,10 +42,13 @@ class OverrunError(TimeoutError):
 class _Chain:
     """The sync listeners of a route, ready to be called."""
 
-    def __init__(self, listeners: Sequence[Registered], calls: Sequence[Call]) -> None:
+    def __init__(
+        self, listeners: Sequence[Registered], calls: Sequence[Call], places: Mapping[str, int]
+    ) -> None:
         self.source = listeners  # kept alive: chains are found by its identity
         self.names = [entry.listener.name for entry in listeners]
         self.timeouts = [entry.listener.timeout for entry in listeners]
+        self.places = [places.get(name, 0) for name in self.names]
         self.calls = [_filtered(c, e.condition) for c, e in zip(calls, listeners, strict=True)]
         filtered = any(entry.condition is not None for entry in listeners)
         self.size = -1 if filtered else len(listeners) + 1
@@ -131,6 +137,13 @@ class SyncRunner:
         self._chains: dict[int, _Chain] = {}
         self._prepared: dict[str, tuple[Call, HandlerThreads | None]] = {}
         self._uncounted: list[Dispatch] = []
+        self._cells: Cells = [0]
+        self._places: Mapping[str, int] = {}
+
+    def take_places(self, cells: Cells, places: Mapping[str, int]) -> None:
+        """Show the event that each listener has in hand on the board from now on."""
+        self._cells, self._places = cells, places
+        self.forget()
 
     def forget(self) -> None:
         """Prepare anew on the next event: the listeners' settings have changed."""
@@ -144,22 +157,28 @@ class SyncRunner:
     async def run(self, event: Event, listeners: Sequence[Registered]) -> Dispatch:
         """Call each listener; never raises for a listener's fault."""
         chain = self._chains.get(id(listeners)) or self._prepare(listeners)
-        monotonic = self._monotonic
+        monotonic, cells, offset = self._monotonic, self._cells, event.offset
         ends, values = [monotonic()], []  # type: ignore[var-annotated]
         dispatch = Dispatch(chain, current_task(), ends, values)
         self._bind_trace(event.traceparent)
         self._enter(dispatch)
         try:
-            for call in chain.calls:
+            for call, place in zip(chain.calls, chain.places, strict=True):
+                cells[place] = offset
                 try:
                     value = await call(event)
-                except asyncio.CancelledError:
+                except asyncio.CancelledError as error:
                     if len(values) not in (dispatch.failed or ()):
-                        raise
+                        if dispatch.task is None or dispatch.task.cancelling():
+                            cells[place] = 0
+                            raise
+                        dispatch.fail(error)  # the handler's own doing
                     value = None
-                except Exception as error:  # noqa: BLE001 - isolation is the point
+                except (Exception, SystemExit) as error:  # noqa: BLE001 - isolation is the point
                     dispatch.fail(error)
                     value = None
+                if cells[place] == offset:  # else another event came in between
+                    cells[place] = 0
                 ends.append(monotonic())
                 values.append(value)
                 if type(value) is Stop:
@@ -181,19 +200,24 @@ class SyncRunner:
                 self._prepared[name] = prepare(entry.listener, self._loop)
                 self.statistics[name] = Statistics()
             calls.append(self._prepared[name][0])
-        chain = self._chains[id(listeners)] = _Chain(listeners, calls)
+        chain = self._chains[id(listeners)] = _Chain(listeners, calls, self._places)
         return chain
 
     def _report(self, event: Event, dispatch: Dispatch, failed: dict[int, BaseException]) -> None:
         for at, error in failed.items():
             if isinstance(error, OverrunError) and dispatch.task is not None:
                 dispatch.task.uncancel()
-            name, text = dispatch.chain.names[at], describe(error)
-            self.statistics[name].last_error = text
-            context = {"listener": name, "eventId": event.id, "offset": event.offset}
-            _log.error("a sync listener failed: %s", text, extra={"context": context})
-            now_us = self._now_us()
-            self._record(Failure(name, event.offset, "failed", text, trace(error), now_us))
+            self._record(self._dead(event, dispatch.chain.names[at], error))
+
+    def _dead(self, event: Event, name: str, error: BaseException) -> Failure:
+        """A failure at once final: the sender has been told."""
+        fault = fault_of(error, self._now_us())
+        statistics = self.statistics[name]
+        statistics.last_error = fault.error
+        statistics.dead += 1
+        context = {"listener": name, "eventId": event.id, "offset": event.offset}
+        _log.error("a sync listener failed: %s", fault.error, extra={"context": context})
+        return judge(event, fault, 1, Policy(name, ONCE, "park", 0.0))
 
     def count(self) -> None:
         """Add finished dispatches to the statistics; called now and then."""

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 
+from event_system.delivery.batches import BatchSubscription
 from event_system.delivery.dispatcher import Dispatcher
-from event_system.delivery.ports import CursorStore, Failure
+from event_system.delivery.pauses import Pauses
+from event_system.delivery.ports import DEAD, Counts, CursorStore, Failure
+from event_system.delivery.removed import Removed
 from event_system.delivery.statistics import Statistics
 from event_system.delivery.subscription import Subscription
 from event_system.delivery.sync import SyncRunner
@@ -16,6 +20,14 @@ from event_system.events.registry import Registered, Registry
 from event_system.kernel.clock import rfc3339
 
 POLL_SECONDS = 0.002
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """Listeners that do not work at present, by an operator's will."""
+
+    pauses: Pauses
+    removed: Removed
 
 
 class DeliveryView:
@@ -28,23 +40,29 @@ class DeliveryView:
         sync: SyncRunner,
         store: CursorStore,
         broken: dict[str, str],
+        away: Away,
     ) -> None:
         self._registry = registry
         self._dispatcher = dispatcher
         self._sync = sync
         self._store = store
         self._broken = broken
+        self._away = away
 
     def listeners(self) -> list[ListenerStatus]:
-        known = [self._status(entry) for entry in self._registry().by_name.values()]
+        loaded = {name: s.entry for name, s in self._dispatcher.subscriptions.items()}
+        known = [self._status(e) for e in {**loaded, **self._registry().by_name}.values()]
         absent = [_absent(name, error) for name, error in self._broken.items()]
-        return sorted([*known, *absent], key=lambda status: status.name)
+        removed = self._away.removed.statuses()
+        return sorted([*known, *absent, *removed], key=lambda status: status.name)
 
     def _status(self, entry: Registered) -> ListenerStatus:
         listener = entry.listener
         subscription = self._dispatcher.subscriptions.get(listener.name)
         statistics = self._statistics(listener.name, subscription)
         rate, error_rate = statistics.rates()
+        counts = self._dispatcher.failure_counts().get(listener.name, Counts())
+        until_us = self._away.pauses.until_us.get(listener.name)
         return ListenerStatus(
             name=listener.name,
             patterns=listener.patterns,
@@ -53,7 +71,7 @@ class DeliveryView:
             filter=listener.filter,
             timeout=listener.timeout,
             batch=listener.batch,
-            state="stopped" if subscription is not None and subscription.paused else "running",
+            state=self._state(listener.name, subscription),
             handled=statistics.handled,
             errors=statistics.errors,
             rate=round(rate, 3),
@@ -61,7 +79,15 @@ class DeliveryView:
             lag=subscription.lag() if subscription is not None else 0,
             cursors=self._cursors(subscription),
             last_error=statistics.last_error,
+            retrying=counts.retrying,
+            dead=counts.dead,
+            paused_until=None if until_us is None else rfc3339(until_us),
         )
+
+    def _state(self, name: str, subscription: Subscription | None) -> str:
+        if subscription is None or not subscription.paused:
+            return "running"
+        return "paused" if name in self._away.pauses.until_us else "stopped"
 
     def _statistics(self, name: str, subscription: Subscription | None) -> Statistics:
         if subscription is not None:
@@ -78,7 +104,7 @@ class DeliveryView:
         }
 
     async def of(self, event: Event) -> list[Delivery]:
-        failures = {f.listener: f for f in await self._failures(event.offset)}
+        failures = {f.listener: f for f in await self._failures(event)}
         found = []
         for name, entry in sorted(self._registry().by_name.items()):
             route = self._registry().route(event.type)
@@ -86,9 +112,19 @@ class DeliveryView:
                 found.append(self._delivery(name, entry, event, failures.pop(name, None)))
         return found + [_failed(f, "async") for f in failures.values()]
 
-    async def _failures(self, offset: int) -> list[Failure]:
-        unsaved = [f for f in self._dispatcher.failures if f.offset == offset]
-        return [*await self._store.failures_of(offset), *unsaved]
+    async def _failures(self, event: Event) -> list[Failure]:
+        offset = event.offset
+        found = {f.listener: f for f in await self._store.failures_of(offset)}
+        for entry in self._registry().route(event.type).deferred:
+            subscription = self._dispatcher.subscriptions.get(entry.listener.name)
+            if isinstance(subscription, BatchSubscription):
+                for failure in await subscription.store.failures_of(offset):
+                    found[failure.listener] = failure
+        for (listener, at), unsaved in self._dispatcher.failures.items():
+            if at == offset:
+                found.pop(listener, None)
+                found |= {} if unsaved is None else {listener: unsaved}
+        return list(found.values())
 
     def _delivery(
         self, name: str, entry: Registered, event: Event, failure: Failure | None
@@ -125,8 +161,16 @@ class DeliveryView:
 
 
 def _failed(failure: Failure, mode: str) -> Delivery:
-    at = rfc3339(failure.at_us)
-    return Delivery(failure.listener, mode, failure.state, failure.error, failure.attempts, at)
+    dead = failure.state == DEAD
+    return Delivery(
+        listener=failure.listener,
+        mode=mode,
+        state="dead" if dead else "retrying",
+        error=failure.error,
+        attempts=failure.attempts,
+        at=rfc3339(failure.last_us),
+        due=None if dead else rfc3339(failure.at_us),
+    )
 
 
 def _absent(name: str, error: str) -> ListenerStatus:

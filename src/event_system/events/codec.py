@@ -19,7 +19,7 @@ from event_system.kernel.errors import (
     UnsupportedMediaTypeError,
 )
 
-MAX_ID, MAX_NAME = 256, 1024
+MAX_ID, MAX_NAME = 300, 1024
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID)]
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
 Moment = Annotated[datetime, Meta(tz=True)]
@@ -28,6 +28,8 @@ JSON = "application/json"
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+DELIVER_AT = "deliverat"
+"""The extension attribute that is `deliver_at` in the short form."""
 _UNSET = msgspec.Raw()
 
 
@@ -40,6 +42,7 @@ class Draft(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     id: Id | None = None
     time: Moment | None = None
     data: msgspec.Raw = _UNSET
+    deliver_at: Moment | None = None
 
     @property
     def body(self) -> bytes | None:
@@ -69,7 +72,7 @@ _any = msgspec.json.Decoder()
 
 
 def decode_short(body: bytes) -> Draft:
-    """The short form `{"type", "data"?, "source"?, "subject"?, "id"?, "time"?}`.
+    """The short form: the members of `Draft`, of which only `type` is needed.
 
     A body with a `specversion` is read as structured CloudEvents. Raises `MalformedBodyError`
     for what is no UTF-8 JSON, `InvalidEventError` with the path of a wrong member.
@@ -147,6 +150,8 @@ def _cloudevent(attributes: dict[str, Any], content: bytes | None) -> CloudEvent
     if version != "1.0":
         raise InvalidEventError(f"specversion is {version!r}, not '1.0'", where="$.specversion")
     known = {k: attributes.pop(k) for k in _CORE if k in attributes}
+    if DELIVER_AT in attributes:
+        known["deliver_at"] = _moment(attributes[DELIVER_AT])
     media_type = attributes.pop("datacontenttype", None)
     _check_extensions(attributes)
     fields = {**known, "media_type": _plain_json_is_none(media_type), "extensions": attributes}
@@ -159,6 +164,15 @@ def _cloudevent(attributes: dict[str, Any], content: bytes | None) -> CloudEvent
 
 
 _CORE = ("type", "source", "subject", "id", "time")
+_GIVEN = ("offset", "lane")
+
+
+def _moment(text: Any) -> datetime:
+    try:
+        return msgspec.convert(text, Moment)
+    except msgspec.ValidationError as error:
+        where = f"$.{DELIVER_AT}"
+        raise InvalidEventError("a moment is RFC 3339 with a zone", where=where) from error
 
 
 def _plain_json_is_none(media_type: Any) -> Any:
@@ -172,6 +186,8 @@ def _check_extensions(attributes: Mapping[str, Any]) -> None:
             raise InvalidEventError(
                 "extension names have 1 to 64 lower-case letters and digits", where=f"$.{name}"
             )
+        if name in _GIVEN:
+            raise InvalidEventError("the node itself gives this attribute", where=f"$.{name}")
         if not isinstance(value, str | int | bool):
             raise InvalidEventError(
                 "an extension is a string, an integer or a boolean", where=f"$.{name}"

@@ -1,7 +1,8 @@
 """Filters of listeners: CEL expressions over `event`, compiled once, with hard limits.
 
 An expression is at most 1,000 characters, yields a boolean, and may not loop with `map` or
-`filter` (their nesting is what makes CEL slow). A missing field or a type error is no match.
+`filter` (their nesting is what makes CEL slow). A missing field or a type error is no match, and
+so is an event that cannot be shown to CEL: a condition never raises.
 """
 
 from __future__ import annotations
@@ -36,7 +37,10 @@ def compile_condition(expression: str) -> Condition:
         raise InvalidFilterError(f"{expression!r} yields no boolean; compare it with something")
 
     def holds(event: Event) -> bool:
-        return compiled.eval(data={"event": _variables(event)}).value() is True
+        try:
+            return compiled.eval(data={"event": _variables(event)}).value() is True
+        except Exception:  # noqa: BLE001 - whatever the event holds, it must not end a worker
+            return False
 
     return holds
 

@@ -89,10 +89,13 @@ class Event(msgspec.Struct, gc=False):
 
 
 def _lenient(raw: bytes) -> Any:
-    """JSON as msgspec reads it, or, for numbers beyond a float, as the standard library does."""
+    """JSON as msgspec reads it, or else as the standard library does.
+
+    That one takes numbers beyond a float and halves of surrogate pairs, which admission lets by.
+    """
     try:
         return _decode(raw)
-    except msgspec.ValidationError:
+    except msgspec.DecodeError:
         return json.loads(raw)
 
 

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
+from event_system.events.retry import Retry
 from event_system.kernel.errors import ListenerDefinitionError
 from event_system.kernel.patterns import parse_pattern
 
 Handler: TypeAlias = Callable[..., Any]
 Mode: TypeAlias = Literal["sync", "async"]
 Start: TypeAlias = Literal["now", "beginning"]
+OnFailure: TypeAlias = Literal["park", "block"]
 
 MAX_BATCH = 10_000
 MAX_NAME_LENGTH = 100
@@ -37,6 +39,8 @@ class Listener:
     an async listener lists of up to that many events and a transaction: `f(events, tx)`.
     `timeout` is seconds a call may take. `start` is where a new listener's cursor begins.
     `workers` is how many lanes are handled at once; None takes `event.async_workers`.
+    `retry` says how often a failed event is tried; None takes `event.retry`. Meanwhile it is
+    parked and the lane goes on (`on_failure="park"`), or the lane waits for it (`"block"`).
     """
 
     name: str
@@ -49,6 +53,8 @@ class Listener:
     batch: int = 0
     start: Start = "now"
     workers: int | None = None
+    retry: Retry | None = None
+    on_failure: OnFailure = "park"
 
     def __post_init__(self) -> None:
         for fault in _faults(self):
@@ -80,6 +86,8 @@ def _faults(listener: Listener) -> list[str]:
         "a batch listener must have mode 'async'": not (listener.batch and listener.mode == "sync"),
         "start must be 'now' or 'beginning'": listener.start in ("now", "beginning"),
         "workers must be at least 1": listener.workers is None or listener.workers >= 1,
+        "on_failure must be 'park' or 'block'": listener.on_failure in ("park", "block"),
+        "a sync listener cannot block": listener.mode != "sync" or listener.on_failure == "park",
     }
     return [text for text, holds in rules.items() if not holds]
 
@@ -98,6 +106,8 @@ def listener(  # noqa: PLR0913 - a declaration reads best in one call
     batch: int = 0,
     start: Start = "now",
     workers: int | None = None,
+    retry: Retry | None = None,
+    on_failure: OnFailure = "park",
 ) -> Callable[[Handler], Handler]:
     """Declare a function as listener; see `Listener` for the options.
 
@@ -117,6 +127,8 @@ def listener(  # noqa: PLR0913 - a declaration reads best in one call
             batch=batch,
             start=start,
             workers=workers,
+            retry=retry,
+            on_failure=on_failure,
         )
         earlier = getattr(handler, _DECLARED, ())
         setattr(handler, _DECLARED, (*earlier, declared))

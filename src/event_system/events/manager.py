@@ -6,21 +6,31 @@ import asyncio
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import datetime
+from typing import Protocol, TypeVar
 
 import msgspec
 
 from event_system.events.codec import CloudEventDraft, Draft
 from event_system.events.event import Event, Row, event_of
-from event_system.events.ports import Appended, EventLog, ListenerResult, Receipt
+from event_system.events.idempotency import check_same
+from event_system.events.ports import (
+    Appended,
+    EventLog,
+    ListenerResult,
+    Receipt,
+    TypeRule,
+    TypeRules,
+)
 from event_system.events.registry import Registered, Registry
-from event_system.kernel.clock import Clock, to_us
+from event_system.kernel.clock import FIRST_US, LAST_US, Clock, to_us
 from event_system.kernel.errors import EventTooLargeError, InvalidEventError, StoppingError
 from event_system.kernel.ids import IdFactory
 from event_system.kernel.lanes import id_key, source_key, subject_key, type_key
 from event_system.kernel.patterns import is_event_type
 
 MAX_CACHED_NAMES = 10_000
+T = TypeVar("T")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -45,6 +55,13 @@ class SyncDispatcher(Protocol):
 
     async def run(self, event: Event, listeners: Sequence[Registered]) -> Outcome:
         """Call each in order; never raises for a listener's fault."""
+
+
+class AnyType:
+    """The rules where there is no catalogue: every type is welcome."""
+
+    def rule_of(self, type_: str) -> TypeRule:
+        return TypeRule(type_key(type_))
 
 
 class EventManager:
@@ -74,7 +91,8 @@ class EventManager:
         self._next_id = ids.next
         self._lanes = lanes
         self._last_us = last_received_us
-        self._type_keys: dict[str, int] = {}
+        self._types: TypeRules = AnyType()
+        self._rules: dict[str, TypeRule] = {}
         self._source_keys: dict[str, int] = {}
 
     def admit(self, draft: Draft, source: str, traceparent: str | None = None) -> Row:
@@ -89,7 +107,7 @@ class EventManager:
             now = self._last_us
         self._last_us = now
         type_, id_, subject = draft.type, draft.id, draft.subject
-        types = self._type_keys.get(type_) or self._check_type(type_)
+        rule = self._rules.get(type_) or self._rule_of(type_)
         source = draft.source or source
         sources = self._source_keys.get(source) or self._check_source(source)
         if id_ is None:
@@ -107,27 +125,42 @@ class EventManager:
         if type(draft) is Draft:
             media_type = extensions = None
         else:
-            media_type, extensions = _content_attributes(draft)
+            media_type, extensions, traceparent = _content_attributes(draft, traceparent)
         data = draft.body
         if data is not None and len(data) > self.limits.max_event_size:
             raise self._too_large(len(data))
-        if traceparent is not None and not _TRACEPARENT.fullmatch(traceparent):
-            traceparent = None
-        time_us = now if draft.time is None else to_us(draft.time)
+        if rule.check is not None:
+            rule.check(draft, data)
+        trace = None if traceparent is None else _well_formed(traceparent)
+        time_us = now if draft.time is None else _moment(draft.time)
         # fmt: off
         return (
-            ids, subjects, types, sources, lane, type_, source, id_, subject,
-            time_us, now, media_type, traceparent, extensions, data,
+            ids, subjects, rule.key, sources, lane, type_, source, id_, subject,
+            time_us, now, media_type, trace, extensions, data,
         )
         # fmt: on
 
-    def _check_type(self, type_: str) -> int:
+    def stamp(self) -> int:
+        """The moment of receipt for what is stored next: never before the one given last."""
+        self._last_us = max(self._last_us, self._now_us())
+        return self._last_us
+
+    def use_rules(self, types: TypeRules) -> None:
+        """Ask `types` for the rules of all types from now on; again when they have changed."""
+        self._types = types
+        self._rules.clear()
+
+    def new_id(self) -> str:
+        """An id that no other event has, such as `admit` gives to those without one."""
+        return self._next_id(self.stamp())
+
+    def _rule_of(self, type_: str) -> TypeRule:
         if not is_event_type(type_):
             raise InvalidEventError(
                 "`type` is dotted segments of letters, digits, `_` and `-`, 255 at most",
                 where="$.type",
             )
-        return _remember(self._type_keys, type_, type_key(type_))
+        return _remember(self._rules, type_, self._types.rule_of(type_))
 
     def _check_source(self, source: str) -> int:
         if not source.isprintable():
@@ -142,6 +175,18 @@ class EventManager:
     def store(self, rows: Sequence[Row], append: Callable[[Appended], None]) -> None:
         """Store admitted rows; `append` is called with their offsets once they are durable."""
         self._log.submit(rows, append)
+
+    async def check_same(self, row: Row, offset: int) -> None:
+        """Raise `IdempotencyConflictError` where the event stored there is another."""
+        check_same(row, (await self._log.read(offset - 1, 1)).events, offset)
+
+    async def store_if(self, row: Row, expected: int) -> int:
+        """As `EventLog.append_if`."""
+        return await self._log.append_if(row, expected)
+
+    async def trigger_if(self, row: Row, expected: int) -> Receipt:
+        """As `store_if`, with the sync listeners."""
+        return await self._receipt(row, await self.store_if(row, expected))
 
     def sync_listeners(self, type_: str) -> tuple[Registered, ...]:
         return self.registry.route(type_).sync
@@ -182,11 +227,29 @@ def _settle(future: asyncio.Future[Sequence[int]], appended: Appended) -> None:
         future.set_result(appended)
 
 
-def _content_attributes(draft: Draft) -> tuple[str | None, bytes | None]:
+def _content_attributes(
+    draft: Draft, traceparent: str | None
+) -> tuple[str | None, bytes | None, str | None]:
+    """Media type, extensions as JSON, and the trace: the event's own goes before the request's."""
     if not isinstance(draft, CloudEventDraft):
-        return None, None
-    extensions = msgspec.json.encode(draft.extensions) if draft.extensions else None
-    return draft.media_type, extensions
+        return None, None, traceparent
+    extensions = draft.extensions
+    own = extensions.get("traceparent")
+    if isinstance(own, str) and _TRACEPARENT.fullmatch(own):
+        traceparent = own
+        del extensions["traceparent"]
+    return draft.media_type, msgspec.json.encode(extensions) if extensions else None, traceparent
+
+
+def _moment(time: datetime) -> int:
+    us = to_us(time)
+    if not FIRST_US <= us <= LAST_US:
+        raise InvalidEventError("the time is outside of the years 1 to 9999 UTC", where="$.time")
+    return us
+
+
+def _well_formed(traceparent: str) -> str | None:
+    return traceparent if _TRACEPARENT.fullmatch(traceparent) else None
 
 
 def _refuse_control(text: str, where: str) -> None:
@@ -194,8 +257,8 @@ def _refuse_control(text: str, where: str) -> None:
         raise InvalidEventError("control characters are not allowed", where=where)
 
 
-def _remember(cache: dict[str, int], name: str, key: int) -> int:
+def _remember(cache: dict[str, T], name: str, found: T) -> T:
     if len(cache) >= MAX_CACHED_NAMES:
         cache.clear()
-    cache[name] = key
-    return key
+    cache[name] = found
+    return found

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
+from event_system.events.catalogue.entry import Rate, TypeEntry
+from event_system.events.codec import Draft
 from event_system.events.event import Event, Row
+from event_system.events.where import DataTest
 
 
 class Receipt(msgspec.Struct, frozen=True):
     """What the sender of an event is told.
 
     `duplicate` says that this (source, id) was stored before; `offset` is then the first one.
-    `results` are those of sync listeners, in the order in which they ran.
+    `results` are those of sync listeners, in the order in which they ran. One that waits for
+    its time has the offset 0, and `deliver_at`.
     """
 
     id: str
     offset: int
     duplicate: bool = False
     results: tuple[ListenerResult, ...] = ()
+    deliver_at: datetime | None = None
 
 
 class ListenerResult(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -48,6 +54,10 @@ class EventLog(Protocol):
     def head(self) -> int:
         """Offset of the newest durable event; 0 while there is none."""
 
+    @property
+    def floor(self) -> int:
+        """Offset up to which old events may have been deleted; 0 while none was."""
+
     def submit(self, rows: Sequence[Row], done: Callable[[Appended], None]) -> None:
         """Store rows, all in one transaction, and call `done` once they are durable.
 
@@ -55,8 +65,42 @@ class EventLog(Protocol):
         not stored again. `done` gets a `StorageError` where nothing was stored.
         """
 
+    async def append_if(self, row: Row, expected: int) -> int:
+        """Store a row where the last event of its subject stands at `expected`; 0 is none.
+
+        The row's offset, or minus the first one's where it is a duplicate: that is found before
+        the expectation is looked at. Exact under concurrency. Raises `PreconditionFailedError`
+        and `StorageError`; then nothing was stored.
+        """
+
+    async def last_of(self, subject: str) -> int:
+        """Where the last stored event of a subject stands; 0 where it has none."""
+
     async def read(self, after: int, limit: int, lanes: frozenset[int] | None = None) -> Slice:
         """Up to `limit` events with an offset above `after`, oldest first, of these lanes."""
+
+    async def pick(self, offsets: Sequence[int]) -> list[Event]:
+        """The events at these offsets, in any order; those that are not there are left out.
+
+        What is large comes in parts: then some events are left out, but never the first one.
+        """
+
+
+class Hold(msgspec.Struct, frozen=True):
+    """Events above `after` are still needed by a listener."""
+
+    after: int
+    listener: str
+
+
+class Holds(Protocol):
+    """What keeps old events from being deleted."""
+
+    def needed(self) -> Hold | None:
+        """The listener that is furthest behind; None where there is none."""
+
+    async def held(self, first: int, last: int) -> list[int]:
+        """Offsets in this range (inclusive) that failed deliveries still need."""
 
 
 class Slice(msgspec.Struct, frozen=True):
@@ -74,10 +118,15 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     subject: str | None = None
     since_us: int | None = None
     until_us: int | None = None
+    where: tuple[DataTest, ...] = ()
 
 
 class Page(msgspec.Struct, frozen=True):
-    """Found events in the order asked for; `next` continues the search, None ends it."""
+    """Found events in the order asked for; `next` continues the search, None ends it.
+
+    A search for conditions on data ends after a while: its page may hold few events or none,
+    and `next` goes on where it stopped.
+    """
 
     events: list[Event]
     next: int | None
@@ -98,6 +147,47 @@ class History(Protocol):
         """The event at an offset."""
 
 
+class TypeRule:
+    """What admitting an event of one type takes.
+
+    `key` is the type's search key. `check` is None where everything is welcome; it is given the
+    draft and its data, and raises an `EventSystemError` for what is not. `rate` is for who
+    limits rates.
+    """
+
+    __slots__ = ("check", "key", "rate")
+
+    def __init__(
+        self,
+        key: int,
+        check: Callable[[Draft, bytes | None], None] | None = None,
+        rate: Rate | None = None,
+    ) -> None:
+        self.key = key
+        self.check = check
+        self.rate = rate
+
+
+class TypeRules(Protocol):
+    """What the catalogue says of event types."""
+
+    def rule_of(self, type_: str) -> TypeRule:
+        """The rule of a well-formed type. Raises `UnknownTypeError` where it is refused."""
+
+
+class CatalogueStore(Protocol):
+    """Keeps the entries of the catalogue. What has returned is on stable storage."""
+
+    def load(self) -> list[TypeEntry]:
+        """All entries, ordered by name. Called once, before anything else."""
+
+    async def put(self, entry: TypeEntry) -> None:
+        """Keep an entry in place of the one with its name. Raises `StorageError`."""
+
+    async def delete(self, name: str) -> None:
+        """Forget an entry; nothing happens where there is none. Raises `StorageError`."""
+
+
 class Transaction(Protocol):
     """A batch listener's transaction on the state database.
 
@@ -115,8 +205,10 @@ class Transaction(Protocol):
 class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
     """How one listener stands to one event.
 
-    `state`: `handled`, `pending`, `failed` (with `error`) or `skipped` (the filter said no). A
-    sync listener's is `handled` unless it failed: it ran before the sender was answered.
+    `state`: `handled`, `pending`, `skipped` (the filter said no), `retrying` (its last attempt
+    ended in `error` at `at`; the next one is `due`) or `dead` (there is none). A sync listener's
+    is `handled` unless it failed: it ran before the sender was answered, or a crash
+    interrupted it.
     """
 
     listener: str
@@ -125,14 +217,17 @@ class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
     error: str | None = None
     attempts: int = 0
     at: str | None = None
+    due: str | None = None
 
 
 class ListenerStatus(msgspec.Struct, frozen=True):
     """A listener as operators see it. Rates are per second over the last minute.
 
-    `lag` is events not yet handled, `cursors` maps a lane to the last offset whose effect is
-    complete, `state` is `running`, `stopped` or `failed` (its module did not load; see
-    `last_error`).
+    `lag` is events not yet handled, `retrying` failed ones that are tried again, `dead` the dead
+    letters; `cursors` maps a lane to the last offset whose effect is
+    complete, `state` is `running`, `paused` (by an operator, until `paused_until`), `stopped`
+    (by configuration), `removed` (known, but no longer loaded) or `failed` (its module did not
+    load; see `last_error`).
     """
 
     name: str
@@ -150,6 +245,22 @@ class ListenerStatus(msgspec.Struct, frozen=True):
     lag: int = 0
     cursors: dict[int, int] = {}
     last_error: str | None = None
+    retrying: int = 0
+    dead: int = 0
+    paused_until: str | None = None
+
+
+class ListenerControl(Protocol):
+    """What operators do with listeners. All raise `ListenerNotFoundError`."""
+
+    async def pause(self, name: str, until_us: int) -> None:
+        """Pause until a moment; replaces an earlier pause. Raises `SyncListenerError`."""
+
+    async def resume(self, name: str) -> None:
+        """End a pause; one that is switched off stays off. Raises `SyncListenerError`."""
+
+    async def purge(self, name: str) -> None:
+        """Forget a removed listener. Raises `ListenerLoadedError`."""
 
 
 class Deliveries(Protocol):

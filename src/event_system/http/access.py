@@ -11,13 +11,15 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import QueryParameter
 
 from event_system.http.app import Services
-from event_system.kernel.errors import InvalidQueryError
+from event_system.kernel.errors import InvalidQueryError, UnsupportedEncodingError
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 Guard = Callable[[Connection, BaseRouteHandler], None]
 
 OPEN = "open"
 """Set to True in a route's `opt`, it lets anybody ask."""
+UNPACKS = "unpacks"
+"""Set to True in a route's `opt`: its body may have a content encoding."""
 READS_QUERY = "reads_query"
 """Set to True in a route's `opt`: its query is checked by the one who answers it."""
 
@@ -30,6 +32,13 @@ def require_key(services: Services) -> Guard:
             services.identify(dict(connection.scope["headers"]))
 
     return guard
+
+
+def refuse_packed_bodies(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Only events may come packed; elsewhere a body would be taken for something malformed."""
+    coding = dict(connection.scope["headers"]).get(b"content-encoding")
+    if coding is not None and not handler.opt.get(UNPACKS):
+        raise UnsupportedEncodingError(f"the body is encoded as {coding[:80].decode('latin-1')!r}")
 
 
 def refuse_unknown_parameters(connection: Connection, handler: BaseRouteHandler) -> None:
@@ -48,15 +57,17 @@ def refuse_unknown_parameters(connection: Connection, handler: BaseRouteHandler)
             raise InvalidQueryError(
                 f"no parameter {name[:80]!r} here; known: {takes}", where=name[:80]
             )
-        if name in seen:
+        if name in seen and not known[name]:
             raise InvalidQueryError(f"`{name}` is given twice", where=name)
         seen.add(name)
 
 
-def _parameters(handler: BaseRouteHandler) -> frozenset[str]:
+def _parameters(handler: BaseRouteHandler) -> dict[str, bool]:
+    """The names of the parameters, and whether each may be repeated."""
     fields = handler.parsed_fn_signature.parameters
-    return frozenset(
-        field.kwarg_definition.name or name
+    return {
+        field.kwarg_definition.name or name: field.is_non_string_sequence
+        or any(inner.is_non_string_sequence for inner in field.inner_types)
         for name, field in fields.items()
         if isinstance(field.kwarg_definition, QueryParameter)
-    )
+    }

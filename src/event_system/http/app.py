@@ -8,15 +8,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, cast
+from urllib.parse import unquote_to_bytes
 
+from event_system.delivery.dead_letters import DeadLetters
+from event_system.events.catalogue.catalogue import Catalogue
 from event_system.events.manager import EventManager
-from event_system.events.ports import Deliveries, EventLog, History
+from event_system.events.ports import Deliveries, EventLog, History, ListenerControl
+from event_system.http.answer import Answer
+from event_system.http.compression import compressing
+from event_system.http.export import Exports
 from event_system.http.health import Health
-from event_system.http.ingest import Answer, Headers, Route
+from event_system.http.ingest import Route
+from event_system.http.reading import Headers
 from event_system.http.tail import LiveTail
 from event_system.kernel.clock import Clock
+from event_system.logs.context import bind_trace
+from event_system.scheduling.delayed import DelayedEvents
+from event_system.scheduling.schedules import Schedules
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -48,12 +58,18 @@ class Services:
     history: History
     log: EventLog
     deliveries: Deliveries
+    control: ListenerControl
+    dead_letters: DeadLetters
+    delayed: DelayedEvents
+    schedules: Schedules
     tail: LiveTail
     health: Callable[[], Health]
     identify: Callable[[Mapping[bytes, bytes]], str]
+    catalogue: Catalogue
     clock: Clock
     new_trace_id: Callable[[], str]
     version: str
+    exports: Exports = field(default_factory=Exports)
 
 
 class Application:
@@ -79,6 +95,10 @@ class Application:
         if self._app is None:
             await self.warm()
         assert self._app is not None  # `warm` raises where it cannot build
+        if b"%2" in scope.get("raw_path", b""):
+            scope = {**scope, "path": _with_slashes_kept(scope["raw_path"])}
+        trace = dict(scope["headers"]).get(b"traceparent")
+        bind_trace(None if trace is None else trace.decode("latin-1"))  # this request's task ends
         if scope["method"] == "HEAD":  # as GET; the server sends no body for its own scope
             scope = {**scope, "method": "GET"}
         await self._app(scope, receive, send)
@@ -92,7 +112,13 @@ def create_app(services: Services) -> Application:
 def _build(services: Services) -> AsgiApp:
     from event_system.http.routing import build  # loads the web framework: half a second
 
-    return cast("AsgiApp", build(services))
+    return compressing(cast("AsgiApp", build(services)))
+
+
+def _with_slashes_kept(raw_path: bytes) -> str:
+    """The decoded path in which an encoded slash stays one, so that it parts no segments."""
+    kept = raw_path.replace(b"%2f", b"%252F").replace(b"%2F", b"%252F")
+    return unquote_to_bytes(kept).decode("utf-8", "replace")
 
 
 async def _live(receive: Receive, send: Send) -> None:

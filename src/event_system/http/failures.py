@@ -14,10 +14,12 @@ from event_system.kernel.errors import (
     BodyTooLargeError,
     EventSystemError,
     InvalidQueryError,
+    InvalidRequestError,
     MalformedRequestError,
     MethodNotAllowedError,
     RouteNotFoundError,
 )
+from event_system.logs.context import bind_trace
 
 AnyRequest: TypeAlias = "Request[Any, Any, Any]"
 Handler: TypeAlias = Callable[[AnyRequest, Any], Response[bytes]]
@@ -28,6 +30,7 @@ _BY_STATUS: Mapping[int, type[EventSystemError]] = {
     413: BodyTooLargeError,
 }
 _CLIENT_ERRORS = range(400, 500)
+_NO_SPAN = "0" * 16
 _log = logging.getLogger(__name__)
 
 
@@ -35,8 +38,11 @@ def handlers(new_trace_id: Callable[[], str]) -> dict[int | type[Exception], Han
     """The exception handlers of the application; `Exception` catches all that is left."""
 
     def unexpected(request: AnyRequest, error: Exception) -> Response[bytes]:
-        trace_id = trace_id_of(dict(request.scope["headers"])) or new_trace_id()
-        context = {"method": request.method, "path": request.scope["path"], "traceId": trace_id}
+        trace_id = trace_id_of(dict(request.scope["headers"]))
+        if trace_id is None:
+            trace_id = new_trace_id()
+            bind_trace(f"00-{trace_id}-{_NO_SPAN}-00")
+        context = {"method": request.method, "path": request.scope["path"]}
         _log.error("a request failed", exc_info=error, extra={"context": context})
         return answer(request, EventSystemError(), trace_id=trace_id)
 
@@ -70,7 +76,7 @@ def answer(
 def translate(request: AnyRequest, error: HTTPException) -> EventSystemError | None:
     """The framework's exception as ours; None for one that is the node's own fault."""
     if isinstance(error, ValidationException):
-        return _invalid_query(request, error)
+        return _invalid(request, error)
     if known := _BY_STATUS.get(error.status_code):
         return known(f"{request.method} {request.scope['path'][:200]}")
     if error.status_code in _CLIENT_ERRORS:
@@ -78,8 +84,16 @@ def translate(request: AnyRequest, error: HTTPException) -> EventSystemError | N
     return None
 
 
-def _invalid_query(request: AnyRequest, error: ValidationException) -> InvalidQueryError:
+def _invalid(
+    request: AnyRequest, error: ValidationException
+) -> InvalidQueryError | InvalidRequestError:
     faults: Sequence[Any] = error.extra if isinstance(error.extra, list) else ()
+    of_body = [fault for fault in faults if fault.get("source") == "body"]
+    if of_body:
+        where = of_body[0].get("key")
+        where = None if where == "data" else where  # the framework's name for the whole body
+        detail = "; ".join(str(fault["message"]) for fault in of_body)
+        return InvalidRequestError(detail, where=where)
     names = _outer_names(request)
     found = [(names.get(f["key"], f["key"]), f["message"]) for f in faults if "key" in f]
     if not found:

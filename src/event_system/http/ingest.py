@@ -9,58 +9,51 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
-from urllib.parse import parse_qs
-
-import msgspec
 
 from event_system.events.codec import (
-    JSON,
-    STRUCTURED,
     Draft,
     decode_batch,
-    decode_binary,
-    decode_short,
-    decode_structured,
 )
 from event_system.events.event import Row
+from event_system.events.idempotency import give_id, give_ids, parse_key
 from event_system.events.manager import EventManager
-from event_system.events.ports import Appended, ListenerResult
+from event_system.events.ports import Appended
+from event_system.events.preconditions import check_conditional, expected_offset
+from event_system.http.admission import Admission, error_lines
+from event_system.http.answer import ANSWER_PROBLEM, Answer, Reply
+from event_system.http.encodings import unpacked
 from event_system.http.problems import problem_body
+from event_system.http.reading import (
+    Headers,
+    media_type_of,
+    partial_of,
+    read_single,
+    refuse_parameters,
+)
+from event_system.http.receipts import Fault, encode, encode_results, members_of, standing_members
 from event_system.kernel.errors import (
     BatchTooLargeError,
     BodyTooLargeError,
     EventSystemError,
     InvalidBatchError,
-    InvalidQueryError,
+    PreconditionError,
     ProbeDisabledError,
-    UnsupportedMediaTypeError,
 )
+from event_system.scheduling.delayed import DelayedEvents
+from event_system.scheduling.ports import Held, Standing
 
-Headers: TypeAlias = Mapping[bytes, bytes]
 Identify: TypeAlias = Callable[[Headers], str]
 """The sender's name by its key; raises `UnauthorizedError`."""
 
-ANSWER_JSON = b"application/json"
-ANSWER_PROBLEM = b"application/problem+json"
 ATTRIBUTE_BYTES = 65_536
 """What a single event's attributes may add to its data in the body."""
 
-_encode = msgspec.json.Encoder(enc_hook=repr).encode
-
-
-class Answer(msgspec.Struct, frozen=True, gc=False):
-    """A whole HTTP answer."""
-
-    status: int
-    body: bytes
-    media_type: bytes = ANSWER_JSON
-
-
-Reply: TypeAlias = Callable[[Answer], None]
+Stored: TypeAlias = "Callable[[Row, Route, Reply, Appended], None]"
+"""What goes on with one event when the log has it, or has refused it."""
 Route: TypeAlias = tuple[bytes, bytes]
 TRIGGER: Route = (b"POST", b"/api/events/trigger")
 PROBE: Route = (b"GET", b"/api/events/trigger")
@@ -83,13 +76,17 @@ class Ingest:
         manager: EventManager,
         identify: Identify,
         settings: IngestSettings,
+        admission: Admission,
         refused: Callable[[str], None],
+        delayed: DelayedEvents,
     ) -> None:
         self.settings = settings
+        self.admission = admission
         self.statuses: Counter[tuple[bytes, int]] = Counter()
         self._manager = manager
         self._identify = identify
         self._refused = refused
+        self._delayed = delayed
         self._running: set[asyncio.Task[None]] = set()
         self._routes = {TRIGGER: self._trigger, PROBE: self._probe, BATCH: self._batch}
 
@@ -103,10 +100,16 @@ class Ingest:
         self, route: Route, query: bytes, headers: Headers, body: bytes, reply: Reply
     ) -> None:
         """Do what the route asks; header names are in lower case."""
+        admission = self.admission
+        admission.in_flight += 1
         try:
             source = self._identify(headers)
+            if admission.in_flight > admission.calm and route is not PROBE:
+                admission.enter()
             if len(body) > self.body_limit(route):
                 raise BodyTooLargeError(f"over {self.body_limit(route)} bytes")
+            if b"content-encoding" in headers:
+                body = unpacked(headers[b"content-encoding"], body, self.body_limit(route))
             self._routes[route](source, query, headers, body, reply)
         except EventSystemError as error:
             self._refuse(error, reply, route)
@@ -122,34 +125,100 @@ class Ingest:
         while self._running:
             await asyncio.wait(self._running)
 
-    def _refuse(self, error: Exception, reply: Reply, route: Route) -> None:
+    def _refuse(
+        self, error: Exception, reply: Reply, route: Route, faults: Sequence[Fault] = ()
+    ) -> None:
         known = error if isinstance(error, EventSystemError) else EventSystemError()
-        self.statuses[route[1], known.status] += 1
         self._refused(known.code)
-        reply(Answer(known.status, problem_body(known), ANSWER_PROBLEM))
+        body = problem_body(known, faults=faults)
+        self._finish(route, Answer(known.status, body, ANSWER_PROBLEM, error_lines(known)), reply)
+
+    def _finish(self, route: Route, answer: Answer, reply: Reply) -> None:
+        self.admission.in_flight -= 1
+        self.statuses[route[1], answer.status] += 1
+        reply(answer)
 
     # One event
 
     def _trigger(
         self, source: str, query: bytes, headers: Headers, body: bytes, reply: Reply
     ) -> None:
+        if query:
+            refuse_parameters(query)
         draft = read_single(headers, body)
-        self._store_one(draft, source, headers, TRIGGER, reply)
+        key = headers.get(b"idempotency-key")
+        stored = None
+        if key is not None and give_id(parse_key(key), draft):
+            stored = self._stored_keyed
+        if b"if-match" in headers or b"if-none-match" in headers:
+            self._store_if(draft, source, headers, reply, stored or self._stored_one)
+        else:
+            self._store_one(draft, source, headers, TRIGGER, reply, stored)
 
     def _probe(
         self, source: str, query: bytes, headers: Headers, body: bytes, reply: Reply
     ) -> None:
         if not self.settings.probe_route:
             raise ProbeDisabledError
+        if query:
+            refuse_parameters(query)
         self._store_one(Draft(type="system.probe"), source, headers, PROBE, reply)
 
     def _store_one(
-        self, draft: Draft, source: str, headers: Headers, route: Route, reply: Reply
+        self,
+        draft: Draft,
+        source: str,
+        headers: Headers,
+        route: Route,
+        reply: Reply,
+        stored: Stored | None = None,
     ) -> None:
         trace = headers.get(b"traceparent")
         text = None if trace is None else trace.decode("latin-1")
         row = self._manager.admit(draft, source, text)
-        self._manager.store((row,), partial(self._stored_one, row, route, reply))
+        admission = self.admission
+        if admission.in_flight > admission.calm and route is not PROBE:
+            reply = admission.admit(source, (row,), reply)
+        if draft.deliver_at is not None:
+            held = self._delayed.held(draft, row)
+            told = partial(self._accepted_one, row, route, reply, stored or self._stored_one)
+            self._delayed.accept([held], told)
+            return
+        self._manager.store((row,), partial(stored or self._stored_one, row, route, reply))
+
+    def _store_if(
+        self, draft: Draft, source: str, headers: Headers, reply: Reply, stored: Stored
+    ) -> None:
+        """As `_store_one`, for an event with a precondition."""
+        expected = expected_offset(headers.get(b"if-match"), headers.get(b"if-none-match"))
+        check_conditional(draft)
+        row = self._manager.admit(draft, source, headers.get(b"traceparent", b"").decode("latin-1"))
+        if self.admission.in_flight > self.admission.calm:
+            reply = self.admission.admit(source, (row,), reply)
+        self._spawn(self._judge(row, expected, reply, stored))
+
+    async def _judge(self, row: Row, expected: int, reply: Reply, stored: Stored) -> None:
+        try:
+            offset = await self._manager.store_if(row, expected)
+        except EventSystemError as error:
+            self._refuse(error, reply, TRIGGER)
+        else:
+            stored(row, TRIGGER, reply, (offset,))
+
+    def _stored_keyed(self, row: Row, route: Route, reply: Reply, appended: Appended) -> None:
+        """As `_stored_one`, for an id that was made of a key: it must stand for one event."""
+        if isinstance(appended, Exception) or appended[0] > 0:
+            self._stored_one(row, route, reply, appended)
+        else:
+            self._spawn(self._compare(row, route, reply, appended))
+
+    async def _compare(self, row: Row, route: Route, reply: Reply, appended: Sequence[int]) -> None:
+        try:
+            await self._manager.check_same(row, -appended[0])
+        except EventSystemError as error:
+            self._refuse(error, reply, route)
+        else:
+            self._stored_one(row, route, reply, appended)
 
     def _stored_one(self, row: Row, route: Route, reply: Reply, appended: Appended) -> None:
         if isinstance(appended, Exception):
@@ -159,14 +228,30 @@ class Ingest:
         if offset > 0 and self._manager.sync_listeners(row[5]):
             self._spawn(self._with_results(row, offset, route, reply))
             return
+        self.admission.in_flight -= 1
         self.statuses[route[1], 200] += 1
-        reply(Answer(200, b"{" + _members(row, offset) + b"}"))
+        reply(Answer(200, b"{" + members_of(row, offset) + b"}"))
+
+    def _accepted_one(
+        self,
+        row: Row,
+        route: Route,
+        reply: Reply,
+        stored: Stored,
+        accepted: list[Standing] | Exception,
+    ) -> None:
+        if isinstance(accepted, Exception):
+            self._refuse(accepted, reply, route)
+        elif accepted[0].due_us:
+            told = b"{" + standing_members(row, accepted[0]) + b"}"
+            self._finish(route, Answer(200, told), reply)
+        else:
+            stored(row, route, reply, [accepted[0].signed_offset])
 
     async def _with_results(self, row: Row, offset: int, route: Route, reply: Reply) -> None:
         results = await self._manager.run_sync(row, offset)
-        self.statuses[route[1], 200] += 1
-        members = _members(row, offset) + b',"results":' + encode_results(results)
-        reply(Answer(200, b"{" + members + b"}"))
+        members = members_of(row, offset) + b',"results":' + encode_results(results)
+        self._finish(route, Answer(200, b"{" + members + b"}"), reply)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -178,21 +263,29 @@ class Ingest:
     def _batch(
         self, source: str, query: bytes, headers: Headers, body: bytes, reply: Reply
     ) -> None:
-        partial_ = _partial(query)
-        drafts = decode_batch(_media_type(headers), body)
+        partial_ = partial_of(query)
+        if b"if-match" in headers or b"if-none-match" in headers:
+            raise PreconditionError("a batch cannot have a precondition", where="If-Match")
+        drafts = decode_batch(media_type_of(headers), body)
+        key = headers.get(b"idempotency-key")
+        if key is not None:
+            give_ids(parse_key(key), drafts)
         limit = self._manager.limits.max_batch_events
         if len(drafts) > limit:
             raise BatchTooLargeError(f"{len(drafts)} events, over {limit}")
         trace = headers.get(b"traceparent")
-        rows, faults = self._admit_all(
+        rows, held, faults = self._admit_all(
             drafts, source, None if trace is None else trace.decode("latin-1")
         )
         if faults and not partial_:
             error = InvalidBatchError(f"{len(faults)} of {len(drafts)} events are invalid")
-            self.statuses[BATCH[1], error.status] += 1
-            self._refused(error.code)
-            body = problem_body(error, faults=faults)
-            reply(Answer(error.status, body, ANSWER_PROBLEM))
+            self._refuse(error, reply, BATCH, faults)
+            return
+        if rows and self.admission.in_flight > self.admission.calm:
+            reply = self.admission.admit(source, rows, reply)
+        if held:
+            every = [held.get(at) or Held(row, 0) for at, row in enumerate(rows)]
+            self._delayed.accept(every, partial(self._accepted_batch, rows, faults, reply))
         elif rows:
             self._manager.store(rows, partial(self._stored_batch, rows, faults, reply))
         else:
@@ -200,20 +293,25 @@ class Ingest:
 
     def _admit_all(
         self, drafts: Sequence[Draft | EventSystemError], source: str, trace: str | None
-    ) -> tuple[list[Row], list[Fault]]:
+    ) -> tuple[list[Row], dict[int, Held], list[Fault]]:
+        """Rows in their order, those of them with a time by their place, and the faults."""
         rows: list[Row] = []
+        held: dict[int, Held] = {}
         faults: list[Fault] = []
         admit = self._manager.admit
         for index, draft in enumerate(drafts):
             try:
                 if isinstance(draft, EventSystemError):
                     raise draft
-                rows.append(admit(draft, source, trace))
+                row = admit(draft, source, trace)
+                if draft.deliver_at is not None:
+                    held[len(rows)] = self._delayed.held(draft, row)
+                rows.append(row)
             except EventSystemError as error:
                 if error.status >= 500:
                     raise
                 faults.append(Fault(index, error.code, error.detail, error.where))
-        return rows, faults
+        return rows, held, faults
 
     def _stored_batch(
         self, rows: Sequence[Row], faults: list[Fault], reply: Reply, appended: Appended
@@ -224,7 +322,31 @@ class Ingest:
             self._spawn(self._batch_with_results(rows, appended, faults, reply))
         else:
             duplicates = sum(1 for at in appended if at < 0)
-            self._reply_batch(list(map(_members, rows, appended)), duplicates, faults, reply)
+            self._reply_batch(list(map(members_of, rows, appended)), duplicates, faults, reply)
+
+    def _accepted_batch(
+        self,
+        rows: Sequence[Row],
+        faults: list[Fault],
+        reply: Reply,
+        accepted: list[Standing] | Exception,
+    ) -> None:
+        if isinstance(accepted, Exception):
+            self._refuse(accepted, reply, BATCH)
+        else:
+            self._spawn(self._accepted_with_results(rows, accepted, faults, reply))
+
+    async def _accepted_with_results(
+        self, rows: Sequence[Row], accepted: list[Standing], faults: list[Fault], reply: Reply
+    ) -> None:
+        parts = []
+        for row, standing in zip(rows, accepted, strict=True):
+            members, offset = standing_members(row, standing), standing.signed_offset
+            if offset > 0 and (results := await self._manager.run_sync(row, offset)):
+                members += b',"results":' + encode_results(results)
+            parts.append(members)
+        duplicates = sum(standing.duplicate for standing in accepted)
+        self._reply_batch(parts, duplicates, faults, reply)
 
     def _any_sync(self, rows: Sequence[Row], offsets: Sequence[int]) -> bool:
         fresh = {row[5] for row, at in zip(rows, offsets, strict=True) if at > 0}
@@ -235,7 +357,7 @@ class Ingest:
     ) -> None:
         parts = []
         for row, offset in zip(rows, offsets, strict=True):
-            members = _members(row, offset)
+            members = members_of(row, offset)
             if offset > 0 and (results := await self._manager.run_sync(row, offset)):
                 members += b',"results":' + encode_results(results)
             parts.append(members)
@@ -245,64 +367,11 @@ class Ingest:
     def _reply_batch(
         self, parts: list[bytes], duplicates: int, faults: list[Fault], reply: Reply
     ) -> None:
-        self.statuses[BATCH[1], 200] += 1
         head = b'{"accepted":%d,"duplicates":%d,' % (len(parts) - duplicates, duplicates)
         events = b"},{".join(parts)
         body = head + b'"events":[' + (b"{" + events + b"}" if parts else b"")
-        reply(Answer(200, body + b'],"faults":' + _encode(faults) + b"}"))
-
-
-class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is wrong with one event of a batch; `where` is the path within the event."""
-
-    index: int
-    code: str
-    detail: str
-    where: str | None = None
-
-
-def read_single(headers: Headers, body: bytes) -> Draft:
-    """The draft of a request that carries one event, by its content type."""
-    if b"ce-specversion" in headers or b"ce-id" in headers:
-        return decode_binary(headers.items(), body)
-    content_type = headers.get(b"content-type")
-    if content_type == b"application/json":
-        return decode_short(body)
-    media_type = _media_type(headers)
-    if media_type == STRUCTURED:
-        return decode_structured(body)
-    if media_type == JSON:
-        return decode_short(body)
-    raise UnsupportedMediaTypeError(f"an event cannot be {media_type or 'without a content type'}")
-
-
-def encode_results(results: Sequence[ListenerResult]) -> bytes:
-    """Sync results as JSON; what JSON cannot say becomes its `repr`."""
-    try:
-        return _encode(results)
-    except (TypeError, ValueError, RecursionError):
-        return _encode([msgspec.structs.replace(r, result=repr(r.result)) for r in results])
-
-
-def _members(row: Row, offset: int) -> bytes:
-    if offset < 0:
-        return b'"id":%b,"offset":%d,"duplicate":true' % (_encode(row[7]), -offset)
-    return b'"id":%b,"offset":%d,"duplicate":false' % (_encode(row[7]), offset)
-
-
-def _media_type(headers: Headers) -> str:
-    return headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
-
-
-def _partial(query: bytes) -> bool:
-    """Whether `?partial=true`; refuses any other parameter by name."""
-    parameters = parse_qs(query.decode("latin-1"), keep_blank_values=True)
-    values = parameters.pop("partial", ["false"])
-    if parameters:
-        raise InvalidQueryError("no such parameter", where=next(iter(parameters)))
-    if values[-1] not in ("true", "false"):
-        raise InvalidQueryError("`partial` is true or false", where="partial")
-    return values[-1] == "true"
+        answer = Answer(200, body + b'],"faults":' + encode(faults) + b"}")
+        self._finish(BATCH, answer, reply)
 
 
 def _resolve(future: asyncio.Future[Answer], answer: Answer) -> None:

@@ -19,7 +19,7 @@ ERRORS_PAGE = "/docs/errors"
 RETRY_AFTER_SECONDS = 2
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?P<trace>[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
-_UNAUTHORIZED, _TOO_LARGE, _UNAVAILABLE = 401, 413, 503
+_UNAUTHORIZED, _TOO_LARGE, _UNSUPPORTED, _UNAVAILABLE = 401, 413, 415, 503
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
@@ -27,7 +27,8 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
 
     `type` is a reference to the error's description and, like `code`, never changes. `where`
     names the member, parameter or thing at fault, `remedy` says how to mend it. `faults` are
-    those of a batch's events. `traceId` finds the request in the node's log.
+    those of a batch's events, of data or of a schema. `last_offset` is the subject's last one where
+    a precondition failed. `traceId` finds the request in the node's log.
     """
 
     type: str
@@ -40,6 +41,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     faults: tuple[Any, ...] = ()
     instance: str | None = None
     trace_id: str | None = None
+    last_offset: int | None = msgspec.field(name="last_offset", default=None)
 
 
 _encode = msgspec.json.Encoder().encode
@@ -61,9 +63,10 @@ def problem(
         code=error.code,
         remedy=error.remedy,
         where=error.where,
-        faults=tuple(faults),
+        faults=tuple(faults) or error.faults,
         instance=instance,
         trace_id=trace_id,
+        last_offset=getattr(error, "last_offset", None),
     )
 
 
@@ -90,6 +93,8 @@ def problem_headers(status: int) -> dict[str, str]:
         headers["www-authenticate"] = 'Bearer realm="event-system"'
     elif status == _TOO_LARGE:
         headers["connection"] = "close"  # what is still on its way is not read
+    elif status == _UNSUPPORTED:
+        headers["accept-encoding"] = "zstd, br, gzip"
     elif status == _UNAVAILABLE:
         headers["retry-after"] = str(RETRY_AFTER_SECONDS)
     return headers

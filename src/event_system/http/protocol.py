@@ -19,10 +19,13 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from event_system.http.ingest import ANSWER_PROBLEM, BATCH, PROBE, TRIGGER, Answer, Ingest, Route
+from event_system.http.admission import LARGE_BODY
+from event_system.http.answer import ANSWER_PROBLEM, Answer, Reply
+from event_system.http.ingest import BATCH, PROBE, TRIGGER, Ingest, Route
 from event_system.http.problems import problem_body, problem_header_lines
 from event_system.kernel.errors import (
     BodyTooLargeError,
+    BusyError,
     EventSystemError,
     HeadersTooLargeError,
     MalformedRequestError,
@@ -87,6 +90,7 @@ class IngestProtocol(HttpToolsProtocol):
         self._chunks: list[bytes] = []
         self._limit = 0
         self._received = 0
+        self._counted = 0
         self._head_bytes = 0
         self._in_head = True
         self._began = False
@@ -105,6 +109,7 @@ class IngestProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._house.connections.discard(self)
         self._slots.clear()
+        self._release()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -199,6 +204,33 @@ class IngestProtocol(HttpToolsProtocol):
             self._body = body
         else:
             self._chunks.append(body)
+        if self._received > LARGE_BODY and not self._refused:
+            self._count()
+
+    def _count(self) -> None:
+        """Count what is held of a large body; where all together are too large, end it."""
+        size = self._received - self._counted
+        try:
+            self._ingest.admission.hold(size, self._counted)
+        except BusyError as error:
+            self._end(error)
+        else:
+            self._counted += size
+
+    def _release(self) -> None:
+        if self._counted:
+            self._ingest.admission.release(self._counted)
+            self._counted = 0
+
+    def _releasing(self, reply: Reply) -> Reply:
+        """The same, for a large body, whose bytes are held until the answer."""
+        size, self._counted = self._counted, 0
+
+        def release(answer: Answer) -> None:
+            self._ingest.admission.release(size)
+            reply(answer)
+
+        return release
 
     def on_message_complete(self) -> None:
         self._in_head = True
@@ -208,6 +240,7 @@ class IngestProtocol(HttpToolsProtocol):
             return
         route = self._route
         if route is None:
+            self._release()
             super().on_message_complete()
             return
         body = self._body
@@ -220,13 +253,18 @@ class IngestProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
         if not self.parser.should_keep_alive():
             self._last_slot = slot
-        self._ingest.handle(route, self._query, self._names, body, partial(self._answer, slot))
+        reply: Reply = partial(self._answer, slot)
+        if self._counted:
+            reply = self._releasing(reply)
+        self._ingest.handle(route, self._query, self._names, body, reply)
 
     # Answers
 
     def _answer(self, slot: list[bytes | None], answer: Answer) -> None:
         body = answer.body
         end = b"\r\nconnection: close\r\n\r\n" if slot is self._last_slot else b"\r\n\r\n"
+        if answer.lines:
+            end = answer.lines + end
         if answer.status >= 400:
             end = problem_header_lines(answer.status) + end
         slot[0] = b"%b%b%b\r\ncontent-length: %d%b%b" % (
@@ -261,6 +299,8 @@ class IngestProtocol(HttpToolsProtocol):
         if self._refused or self.transport.is_closing():
             return
         self._refused = True
+        self._chunks = []
+        self._release()
         self.deadline = _NEVER
         slot: list[bytes | None] = [None]
         self._slots.append(slot)

@@ -7,7 +7,7 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from urllib.parse import unquote_to_bytes
 from zlib import crc32
 
@@ -31,8 +31,17 @@ ATTRIBUTES: Final = (
     *("traceparent", "datacontenttype", "dataschema", "data"),
 )
 _OFFSET_DIGITS = 19
+_Number = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+_encode = msgspec.json.Encoder().encode
+_decode_place = msgspec.json.Decoder(tuple[int, _Number, _Number, str]).decode
 EXTENSIONS: Final = "extensions"
 _KNOWN = frozenset((*ATTRIBUTES, "data_base64"))
+
+
+def segment_of_path(raw_path: bytes, prefix: bytes) -> str:
+    """The one segment that follows `prefix`; a slash in it is percent-encoded."""
+    rest = raw_path.partition(prefix)[2].partition(b"/")[0]
+    return unquote_to_bytes(rest).decode("utf-8", "replace")
 
 
 def rest_of_path(raw_path: bytes, prefix: bytes) -> str:
@@ -92,6 +101,34 @@ class Cursors:
                 where="cursor",
             )
         return int(offset)
+
+
+class PlaceCursors:
+    """As `Cursors`; inside is a place in a list: (time, offset, listener)."""
+
+    def __init__(self, *query: str | None) -> None:
+        self._mark = crc32(msgspec.json.encode(query))
+
+    def encode(self, place: tuple[int, int, str] | None) -> str | None:
+        if place is None:
+            return None
+        return urlsafe_b64encode(_encode((self._mark, *place))).decode().rstrip("=")
+
+    def decode(self, cursor: str | None) -> tuple[int, int, str] | None:
+        """The place. Raises `InvalidQueryError` for what `encode` did not make."""
+        if cursor is None:
+            return None
+        try:
+            mark, at_us, offset, listener = _decode_place(_plain(cursor))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            mark, at_us, offset, listener = -1, 0, 0, ""
+        if mark != self._mark:
+            raise InvalidQueryError(
+                "this is no cursor of this query; take `next` of a page, and keep all other "
+                "parameters as they were",
+                where="cursor",
+            )
+        return at_us, offset, listener
 
 
 def _plain(cursor: str) -> bytes:

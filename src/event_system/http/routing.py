@@ -8,14 +8,37 @@ from __future__ import annotations
 from litestar import Litestar
 from litestar.di import Provide
 
-from event_system.http.access import refuse_unknown_parameters, require_key
+from event_system.http.access import refuse_packed_bodies, refuse_unknown_parameters, require_key
 from event_system.http.app import Services
+from event_system.http.bodies import ApiRequest
 from event_system.http.failures import handlers
 from event_system.http.manual.manual import Manual
 from event_system.http.openapi.document import document
-from event_system.http.routes import docs, events, health, intake, listeners
+from event_system.http.routes import (
+    dead_letters,
+    docs,
+    events,
+    health,
+    intake,
+    listeners,
+    scheduled,
+    schedules,
+    subjects,
+    types,
+)
 
-ROUTES = (*intake.ROUTES, *events.ROUTES, *listeners.ROUTES, *health.ROUTES, *docs.ROUTES)
+ROUTES = (
+    *intake.ROUTES,
+    *events.ROUTES,
+    *scheduled.ROUTES,
+    *schedules.ROUTES,
+    *subjects.ROUTES,
+    *listeners.ROUTES,
+    *types.ROUTES,
+    *dead_letters.ROUTES,
+    *health.ROUTES,
+    *docs.ROUTES,
+)
 
 
 def build(services: Services) -> Litestar:
@@ -28,9 +51,10 @@ def build(services: Services) -> Litestar:
     return Litestar(
         list(ROUTES),
         dependencies=dependencies,
-        guards=[refuse_unknown_parameters, require_key(services)],
+        guards=[refuse_unknown_parameters, refuse_packed_bodies, require_key(services)],
         exception_handlers=handlers(services.new_trace_id),
         openapi_config=None,
         logging_config=None,
         request_max_body_size=None,
+        request_class=ApiRequest,
     )

@@ -15,6 +15,7 @@ from event_system.kernel.errors import EventSystemError
 
 TYPE: Final = "system.test"
 WAIT_SECONDS: Final = 5.0
+FAILED: Final = ("retrying", "dead")
 STAGES: Final = ("accepted", "logged", "handled", "recorded")
 
 
@@ -74,7 +75,7 @@ class SelfTest:
         listeners = _tested(await deliveries.of(event), results)
         if not settled:
             raise _StageError(f"not over after {self._wait_seconds:g} seconds", listeners)
-        if failed := [each.listener for each in listeners if each.state == "failed"]:
+        if failed := [each.listener for each in listeners if each.state in FAILED]:
             raise _StageError(f"failed: {', '.join(failed)}", listeners)
         self._over(listeners=listeners)
 

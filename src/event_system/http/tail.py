@@ -111,25 +111,36 @@ class LiveTail:
 class Item:
     """A published event on its way to streams; its frame is made once, for the first of them."""
 
-    __slots__ = ("_frame", "offset", "row", "size")
+    __slots__ = ("_event", "_frame", "offset", "row", "size")
 
     def __init__(self, offset: int, row: Row) -> None:
         self.offset = offset
         self.row = row
         self.size = _ATTRIBUTE_BYTES + len(row[14] or b"")
+        self._event: Event | None = None
         self._frame: bytes | None = None
+
+    @property
+    def event(self) -> Event:
+        if self._event is None:
+            self._event = event_of(self.offset, self.row)
+        return self._event
 
     @property
     def frame(self) -> bytes:
         if self._frame is None:
-            self._frame = event_frame(event_of(self.offset, self.row))
+            self._frame = event_frame(self.event)
         return self._frame
 
 
 def _offer(item: Item, streams: list[LiveStream]) -> None:
     source, subject = item.row[6], item.row[8]
     for stream in streams:
-        if item.offset > stream.position and stream.matches_names(source, subject):
+        if (
+            item.offset > stream.position
+            and stream.matches_names(source, subject)
+            and (not stream.where or stream.matches_data(item.event))
+        ):
             stream.offer(item)
 
 
@@ -140,6 +151,7 @@ class LiveStream:
         self, tail: LiveTail, wanted: Filter, pattern: tuple[str, ...] | None, position: int
     ) -> None:
         self.position = position
+        self.where = wanted.where
         self.ended = asyncio.Event()
         self._tail = tail
         self._wanted = wanted
@@ -168,6 +180,9 @@ class LiveStream:
         return (wanted.source is None or wanted.source == source) and (
             wanted.subject is None or wanted.subject == subject
         )
+
+    def matches_data(self, event: Event) -> bool:
+        return all(test.holds(event) for test in self.where)
 
     def offer(self, item: Item) -> None:
         """Queue an event; where there is no room, drop all that wait and note the gap."""
@@ -198,13 +213,21 @@ class LiveStream:
             yield await self._next_chunk()
 
     async def _read_page(self) -> bytes:
+        if self.position < (floor := self._tail.log.floor):
+            gap = gap_frame(self.position + 1, floor)
+            self.position = floor
+            return gap
         page = await self._tail.log.read(self.position, PAGE)
         self.position = page.through
         frames = [event_frame(event) for event in page.events if self._wants(event)]
         return b"".join(frames) or heartbeat(self.position)
 
     def _wants(self, event: Event) -> bool:
-        return self.matches_type(event.type) and self.matches_names(event.source, event.subject)
+        return (
+            self.matches_type(event.type)
+            and self.matches_names(event.source, event.subject)
+            and self.matches_data(event)
+        )
 
     async def _next_chunk(self) -> bytes:
         """What waits, up to about 64 KiB, or a heartbeat after a while of nothing."""

@@ -10,6 +10,9 @@ from event_system.http.health import State
 
 _Id = Annotated[str, Meta(description="The event's id.")]
 _Offset = Annotated[int, Meta(description="The event's position in the log, from 1.")]
+_MaybeOffset = Annotated[
+    int, Meta(description="The event's position in the log, from 1; 0 while it waits.")
+]
 _Duplicate = Annotated[
     bool,
     Meta(description="Whether it was stored before; `offset` is then the first one."),
@@ -31,8 +34,11 @@ class Receipt(Struct, omit_defaults=True):
     """Where a triggered event is; `results` is there only where sync listeners ran."""
 
     id: _Id
-    offset: _Offset
+    offset: _MaybeOffset
     duplicate: _Duplicate
+    deliver_at: Annotated[
+        str | None, Meta(description="Until when it waits; absent where it is in the log.")
+    ] = None
     results: list[ListenerResult] = []
 
 
@@ -77,6 +83,64 @@ class CloudEvent(Struct):
     data_base64: str | None = None
 
 
+class ScheduledEvent(Struct):
+    """An event that waits for its time, in CloudEvents 1.0 JSON form."""
+
+    deliver_at: Annotated[str, Meta(description="When it is due: RFC 3339, UTC.")]
+    accepted_at: Annotated[str, Meta(description="When it was accepted.")]
+    specversion: Literal["1.0"]
+    id: str
+    source: str
+    type: str
+    time: _Time
+    subject: str | None = None
+    traceparent: str | None = None
+    datacontenttype: str | None = None
+    dataschema: str | None = None
+    data: Any = None
+    data_base64: str | None = None
+
+
+class ScheduledPage(Struct):
+    """A page of waiting events, the earliest due first."""
+
+    events: list[ScheduledEvent]
+    next: Annotated[str | None, Meta(description="Cursor of the next page; null at the end.")]
+
+
+class ScheduleEvent(Struct):
+    """The event of each firing of a schedule."""
+
+    type: str
+    source: str
+    subject: str | None = None
+    data: Any = None
+
+
+class Schedule(Struct):
+    """A schedule, when it fires next and when it fired last."""
+
+    name: str
+    cron: Annotated[str, Meta(description="Five fields, or six with seconds in front.")]
+    time_zone: Annotated[str, Meta(description="IANA name.")]
+    event: ScheduleEvent
+    jitter_seconds: int
+    catch_up: Literal["skip", "one", "all"]
+    enabled: bool
+    start: str | None
+    end: str | None
+    next: Annotated[str | None, Meta(description="When it fires next, jitter included.")]
+    last: Annotated[str | None, Meta(description="When it fired last.")]
+    last_offset: Annotated[int | None, Meta(description="Where that event is in the log.")]
+    fired: Annotated[int, Meta(description="How often it has fired.")]
+
+
+class Schedules(Struct):
+    """All schedules by name."""
+
+    schedules: list[Schedule]
+
+
 class EventPage(Struct):
     """A page of events in the order asked for."""
 
@@ -90,11 +154,12 @@ class Delivery(Struct):
     listener: str
     mode: Literal["sync", "async"]
     state: Annotated[
-        str, Meta(description="`handled`, `pending`, `failed`, `skipped` or `interrupted`.")
+        str, Meta(description="`handled`, `pending`, `retrying`, `dead` or `skipped`.")
     ]
     error: str | None = None
     attempts: int = 0
-    at: Annotated[str | None, Meta(description="When it failed.")] = None
+    at: Annotated[str | None, Meta(description="When its last attempt failed.")] = None
+    due: Annotated[str | None, Meta(description="When it is tried again.")] = None
 
 
 class EventDetail(Struct):
@@ -145,7 +210,9 @@ class Listener(Struct):
     filter: str | None
     timeout: Annotated[float, Meta(description="Seconds a call may take.")]
     batch: Annotated[int, Meta(description="Events handed over at once; 0 for one by one.")]
-    state: Annotated[str, Meta(description="`running`, `stopped` or `failed`.")]
+    state: Annotated[
+        str, Meta(description="`running`, `paused`, `stopped`, `removed` or `failed`.")
+    ]
     handled: Annotated[int, Meta(description="Events handled since the node started.")]
     errors: int
     rate: float
@@ -155,12 +222,59 @@ class Listener(Struct):
         dict[str, int], Meta(description="By lane: the offset up to which all is handled.")
     ]
     last_error: str | None
+    retrying: Annotated[int, Meta(description="Failed events that are tried again.")]
+    dead: Annotated[int, Meta(description="Dead letters.")]
+    paused_until: Annotated[str | None, Meta(description="When an operator's pause ends.")]
 
 
 class Listeners(Struct):
     """All listeners by name."""
 
     listeners: list[Listener]
+
+
+class Subject(Struct):
+    """Where a subject stands."""
+
+    subject: str
+    last_offset: Annotated[int, Meta(description="Of its last stored event; 0 where it has none.")]
+
+
+class DeadLetter(Struct, omit_defaults=True):
+    """A failed delivery of an event to a listener."""
+
+    listener: str
+    offset: _Offset
+    type: Annotated[str, Meta(description="The event's type.")]
+    state: Literal["dead", "retrying", "blocking"]
+    attempts: Annotated[int, Meta(description="Attempts so far.")]
+    error: str
+    first_failed_at: _Time
+    last_failed_at: _Time
+    died_at: Annotated[str | None, Meta(description="When it became a dead letter.")] = None
+    due: Annotated[str | None, Meta(description="When it is tried again.")] = None
+    traceback: Annotated[str | None, Meta(description="The end of the traceback.")] = None
+
+
+class DeadLetterPage(Struct):
+    """Failed deliveries in the order asked for; a page may be short though others follow."""
+
+    dead_letters: list[DeadLetter]
+    next: Annotated[str | None, Meta(description="Cursor of the next page; null at the end.")]
+
+
+class DeadLetterDetail(Struct):
+    """A failed delivery with its event, which is null where retention has deleted it."""
+
+    dead_letter: DeadLetter
+    event: CloudEvent | None
+
+
+class DeadLetterCount(Struct):
+    """How many dead letters were meant, and whether anything was done with them."""
+
+    count: int
+    done: bool
 
 
 class Health(Struct):

@@ -7,11 +7,16 @@ changes, the HTTP `status` that it is answered with, and a `remedy`: how to mend
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
+
+from event_system.kernel.quota import Standing
 
 
 class EventSystemError(Exception):
-    """Something that event-system refuses or cannot do."""
+    """Something that event-system refuses or cannot do.
+
+    `faults` are single things at fault where there are several, as JSON objects.
+    """
 
     code: ClassVar[str] = "internal.error"
     title: ClassVar[str] = "Internal error"
@@ -22,6 +27,7 @@ class EventSystemError(Exception):
         super().__init__(detail or self.title)
         self.detail = detail or self.title
         self.where = where
+        self.faults: tuple[Any, ...] = ()
 
 
 class InvalidEventError(EventSystemError):
@@ -50,6 +56,26 @@ class UnsupportedMediaTypeError(InvalidEventError):
     remedy = "Use application/json, application/cloudevents+json or CloudEvents binary mode."
 
 
+class UnsupportedEncodingError(EventSystemError):
+    """The body has a content encoding that the node does not unpack."""
+
+    code = "request.encoding"
+    title = "Unsupported content encoding"
+    status = 415
+    remedy = (
+        "Send the events plain, or as one of gzip, br and zstd; other routes take plain bodies."
+    )
+
+
+class MalformedEncodingError(EventSystemError):
+    """The body cannot be unpacked: it is not what its `Content-Encoding` says, or not whole."""
+
+    code = "request.malformed_encoding"
+    title = "The body cannot be unpacked"
+    status = 400
+    remedy = "Check what packs the body, and whether all of it was sent."
+
+
 class EventTooLargeError(InvalidEventError):
     """One event is larger than `event.max_event_size`."""
 
@@ -57,6 +83,85 @@ class EventTooLargeError(InvalidEventError):
     title = "Event too large"
     status = 413
     remedy = "Send less, or raise `event.max_event_size`."
+
+
+class SchemaMismatchError(InvalidEventError):
+    """The event's data does not fit the schema of its type, and the type is strict."""
+
+    code = "event.schema_mismatch"
+    title = "The data does not fit its type's schema"
+    remedy = "Mend the members that `faults` names; `event-system types show TYPE` has the schema."
+
+
+class UnknownTypeError(InvalidEventError):
+    """The type is not in the catalogue, and `event.unknown_types` is `refuse`."""
+
+    code = "event.type_unknown"
+    title = "Unknown event type"
+    remedy = "Check the spelling, or add the type: `event-system types set TYPE`."
+
+
+class DisabledTypeError(InvalidEventError):
+    """The catalogue has switched this type off."""
+
+    code = "event.type_disabled"
+    title = "The event type is switched off"
+    status = 403
+    remedy = "Stop sending it, or switch it on: `event-system types set TYPE --enabled`."
+
+
+class InvalidTypeError(EventSystemError):
+    """An entry of the catalogue of event types, or its schema, cannot be used."""
+
+    code = "type.invalid"
+    title = "Invalid event type"
+    status = 400
+    remedy = "Mend the member that `where` names; docs/http-api.md shows an entry."
+
+
+class TypeNotFoundError(EventSystemError):
+    """The catalogue has no such event type, or the type no such version."""
+
+    code = "type.not_found"
+    title = "No such event type"
+    status = 404
+    remedy = "`event-system types list` shows the names."
+
+
+class ReadOnlyTypeError(EventSystemError):
+    """The event type is declared in a file or in code, and cannot be changed over the API."""
+
+    code = "type.read_only"
+    title = "The event type is declared in a file"
+    status = 409
+    remedy = "Change the file that `where` names, and reload."
+
+
+class IncompatibleSchemaError(EventSystemError):
+    """A new schema may refuse data that the current one accepts."""
+
+    code = "type.incompatible"
+    title = "The new schema is not compatible with the current one"
+    status = 409
+    remedy = "Mend what `faults` lists, or force it (`?force=true`, `--force`) if you mean it."
+
+
+class TypeChangedError(EventSystemError):
+    """The event type is not what `If-Match` expects it to be."""
+
+    code = "type.changed"
+    title = "The event type was changed meanwhile"
+    status = 412
+    remedy = "Read it again, and repeat the change with its new ETag."
+
+
+class TypeLimitError(EventSystemError):
+    """The catalogue holds as many event types, versions or bytes as it may."""
+
+    code = "type.limit"
+    title = "The catalogue of event types is full"
+    status = 409
+    remedy = "Delete event types that nobody sends."
 
 
 class BodyTooLargeError(EventSystemError):
@@ -111,6 +216,60 @@ class InvalidBatchError(InvalidEventError):
     title = "Invalid events in the batch; nothing was stored"
     remedy = "Mend the events that `faults` lists, or send `?partial=true` to store the others."
 
+    def __init__(
+        self, detail: str = "", *, where: str | None = None, faults: tuple[Any, ...] = ()
+    ) -> None:
+        super().__init__(detail, where=where)
+        self.faults = faults
+        """As the client reads them: `index`, `code`, `detail`, `where`."""
+
+
+class IdempotencyKeyError(EventSystemError):
+    """The `Idempotency-Key` cannot be one."""
+
+    code = "idempotency.key"
+    title = "Invalid Idempotency-Key"
+    status = 400
+    remedy = "Send one key of 1 to 255 printable ASCII characters, plain or in double quotes."
+
+
+class IdempotencyConflictError(EventSystemError):
+    """Another event was stored under this `Idempotency-Key`; this one was not."""
+
+    code = "idempotency.conflict"
+    title = "The Idempotency-Key was used for another event"
+    status = 422
+    remedy = "Send a retry unchanged, and every new event with a new key."
+
+
+class PreconditionError(EventSystemError):
+    """The precondition makes no sense as it stands."""
+
+    code = "precondition.invalid"
+    title = "Invalid precondition"
+    status = 400
+    remedy = (
+        'Send one event with a subject and either `If-Match: "<offset>"` or `If-None-Match: *`.'
+    )
+
+
+class PreconditionFailedError(EventSystemError):
+    """The subject has another last event than the sender expected; nothing was stored.
+
+    `last_offset` is where its last event stands, 0 where it has none; None is not known.
+    """
+
+    code = "precondition.failed"
+    title = "The subject has changed"
+    status = 412
+    remedy = "Look at the events up to `last_offset`, decide again, and send that offset."
+
+    def __init__(
+        self, detail: str = "", *, where: str | None = None, last_offset: int | None = None
+    ) -> None:
+        super().__init__(detail, where=where)
+        self.last_offset = last_offset
+
 
 class InvalidQueryError(EventSystemError):
     """A query parameter has a value that it cannot have."""
@@ -119,6 +278,15 @@ class InvalidQueryError(EventSystemError):
     title = "Invalid query"
     status = 400
     remedy = "Mend the parameter that `where` names; /docs lists them."
+
+
+class InvalidRequestError(EventSystemError):
+    """The request's body is no JSON of the form that this route takes."""
+
+    code = "request.invalid"
+    title = "Invalid request body"
+    status = 400
+    remedy = "Mend the member that `where` names; /docs shows the form."
 
 
 class SlowQueryError(EventSystemError):
@@ -130,6 +298,26 @@ class SlowQueryError(EventSystemError):
     remedy = "Name a type, a subject or a source, or a shorter time; or try again later."
 
 
+class DeadLetterNotFoundError(EventSystemError):
+    """No delivery of this event to this listener has failed."""
+
+    code = "dead_letter.not_found"
+    title = "No such dead letter"
+    status = 404
+    remedy = (
+        "`event-system dead-letters list` shows them; it may be requeued, handled or discarded."
+    )
+
+
+class CountChangedError(EventSystemError):
+    """There are not as many dead letters as the caller expects; nothing was done."""
+
+    code = "dead_letter.count"
+    title = "The number of dead letters has changed"
+    status = 409
+    remedy = "Look at them again, and send the new number as `expect`."
+
+
 class EventNotFoundError(EventSystemError):
     """No stored event has this id."""
 
@@ -139,6 +327,42 @@ class EventNotFoundError(EventSystemError):
     remedy = "Check the id, and add `source` where two sources use the same id."
 
 
+class InvalidScheduleError(EventSystemError):
+    """A schedule's definition cannot work."""
+
+    code = "schedule.invalid"
+    title = "Invalid schedule"
+    status = 400
+    remedy = "Mend the member that `where` names; docs/http-api.md lists them."
+
+
+class ScheduleNotFoundError(EventSystemError):
+    """No schedule has this name."""
+
+    code = "schedule.not_found"
+    title = "No such schedule"
+    status = 404
+    remedy = "`event-system schedules list` shows the names."
+
+
+class TooManySchedulesError(EventSystemError):
+    """The node keeps as many schedules as it may."""
+
+    code = "schedule.limit"
+    title = "Too many schedules"
+    status = 409
+    remedy = "Delete schedules that are not needed; events with `deliver_at` have no such limit."
+
+
+class ScheduledEventNotFoundError(EventSystemError):
+    """No event with this id waits for its time."""
+
+    code = "scheduled.not_found"
+    title = "No such scheduled event"
+    status = 404
+    remedy = "`event-system scheduled list` shows those that wait; a fired one is in the history."
+
+
 class ListenerNotFoundError(EventSystemError):
     """No listener of this name is known."""
 
@@ -146,6 +370,24 @@ class ListenerNotFoundError(EventSystemError):
     title = "No such listener"
     status = 404
     remedy = "`event-system listeners list` shows the names."
+
+
+class SyncListenerError(EventSystemError):
+    """A sync listener has no cursor, so it cannot be paused or shown the past."""
+
+    code = "listener.sync"
+    title = "The listener is a sync one"
+    status = 409
+    remedy = "Only async listeners can; `listeners.overrides.NAME.enabled: false` stops a sync one."
+
+
+class ListenerLoadedError(EventSystemError):
+    """A listener that is loaded cannot be purged."""
+
+    code = "listener.loaded"
+    title = "The listener is still loaded"
+    status = 409
+    remedy = "Take it out of the node's listener modules, restart the node, then purge it."
 
 
 class RouteNotFoundError(EventSystemError):
@@ -193,6 +435,24 @@ class TooManyStreamsError(EventSystemError):
     remedy = "Close a stream, or try again in a few seconds."
 
 
+class RateLimitedError(EventSystemError):
+    """The key, the source or the type sends more than its limit allows; nothing was stored.
+
+    `standing` says how long to wait.
+    """
+
+    code = "rate.limited"
+    title = "Too many events"
+    status = 429
+    remedy = "Try again after the seconds in Retry-After, or raise the limit that `where` names."
+
+    def __init__(
+        self, detail: str = "", *, where: str | None = None, standing: Standing | None = None
+    ) -> None:
+        super().__init__(detail, where=where)
+        self.standing = standing
+
+
 class UnavailableError(EventSystemError):
     """The node cannot take events now."""
 
@@ -200,6 +460,36 @@ class UnavailableError(EventSystemError):
     title = "The node cannot take events now"
     status = 503
     remedy = "Try again after the seconds in Retry-After; /health names the cause."
+
+
+class BacklogFullError(UnavailableError):
+    """A listener is `event.max_backlog` events behind; nothing was stored."""
+
+    code = "backlog.full"
+    title = "The listeners are too far behind"
+    remedy = (
+        "Try again after the seconds in Retry-After; `event-system listeners list` shows who is "
+        "behind: mend, pause or speed it up, or raise `event.max_backlog`."
+    )
+
+
+class BusyError(UnavailableError):
+    """The node answers as many requests, or holds as many bytes of them, as it may."""
+
+    code = "server.busy"
+    title = "Too many requests at once"
+    remedy = (
+        "Try again after the seconds in Retry-After, or raise `server.max_in_flight` or "
+        "`server.max_in_flight_bytes`."
+    )
+
+
+class UnfairShareError(UnavailableError):
+    """The node is busy, and this source has more requests under way than its fair share."""
+
+    code = "server.share"
+    title = "Too many requests of this source at once"
+    remedy = "Send less at once: batches, fewer connections; try again after Retry-After."
 
 
 class StoppingError(UnavailableError):
@@ -223,6 +513,28 @@ class DataDirectoryError(EventSystemError):
     code = "storage.data_dir"
     title = "The data directory cannot be used"
     remedy = "Give another --data-dir, or mend the one that the detail names."
+
+
+class DamagedFileError(EventSystemError):
+    """A file of the data directory is torn or overwritten."""
+
+    code = "storage.damaged"
+    title = "A file of the data directory is damaged"
+    remedy = (
+        "Keep a copy of the whole data directory, do what the detail says, and look at the rest "
+        "with `event-system db check`."
+    )
+
+
+class LogBehindError(EventSystemError):
+    """Listeners have come further than the log reaches: events of the log are missing."""
+
+    code = "storage.log_behind"
+    title = "The log is older than the listeners' state"
+    remedy = (
+        "Bring back the newest `events.db`; or, where those events are lost for good, move "
+        "`state.db` and `listeners/` away, and the listeners start as new ones."
+    )
 
 
 class ListenerDefinitionError(EventSystemError):
@@ -274,6 +586,58 @@ class ServerUnreachableError(EventSystemError):
     title = "No node answers"
     status = 503
     remedy = "Start one with `event-system serve`, or give its address with --url."
+
+
+class RefusedError(EventSystemError):
+    """The node refuses for a reason that this version of the client does not know."""
+
+    code = "client.refused"
+    title = "The node refuses"
+    status = 400
+    remedy = "Look the code that the detail begins with up in the node's /docs/errors."
+
+
+class ClientClosedError(EventSystemError):
+    """The client was used before it was entered or after it was closed."""
+
+    code = "client.closed"
+    title = "The client is closed"
+    status = 503
+    remedy = "Use it within `async with EventClient(...) as client:`."
+
+
+class UndeliveredError(EventSystemError):
+    """Buffered events had no answer in time; they may be stored or not. `events` are theirs."""
+
+    code = "client.undelivered"
+    title = "Events could not be delivered in time"
+    status = 503
+    remedy = "Send the lines of `events` again, or import them: with their ids that is harmless."
+
+    def __init__(
+        self, detail: str = "", *, where: str | None = None, events: tuple[bytes, ...] = ()
+    ) -> None:
+        super().__init__(detail, where=where)
+        self.events = events
+        """One line of JSON each, as it was sent."""
+
+
+class TransferFileError(EventSystemError):
+    """A file cannot be exported to or imported from."""
+
+    code = "transfer.file"
+    title = "The file cannot be used"
+    status = 400
+    remedy = "Give another file, or mend what the detail names."
+
+
+class ImportStoppedError(EventSystemError):
+    """A line of an import is no event that the node takes; those before it are stored."""
+
+    code = "transfer.line"
+    title = "A line cannot be imported"
+    status = 400
+    remedy = "Mend the line and run the same command again; `--partial` skips such lines."
 
 
 class AddressInUseError(EventSystemError):

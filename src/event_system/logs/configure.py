@@ -34,7 +34,7 @@ class LogHandle:
         logging.getLogger().setLevel(_LEVELS[level])
 
     def set_format(self, format: str) -> None:
-        """`json` or `text`; lines that wait to be written are written so, too."""
+        """`json`, `text` or `auto`; lines that wait to be written are written so, too."""
         self._handler.form = _format(format, self._stream, self._service, self._instance)
 
     def flush(self) -> None:
@@ -81,6 +81,8 @@ def _open(file: Path) -> TextIO:
 
 
 def _format(format: str, stream: TextIO, service: str, instance: str) -> Format:
-    if format == "json":
+    """`auto` is for people where they look on, and for machines anywhere else."""
+    watched = stream.isatty()
+    if format == "json" or (format == "auto" and not watched):
         return JsonLines(service, instance)
-    return TextLines(colour=stream.isatty())
+    return TextLines(colour=watched)

@@ -21,8 +21,8 @@ _Item: TypeAlias = Line | Event | None
 class QueuedHandler(logging.Handler):
     """Hands lines to a thread that writes them; callable from any thread.
 
-    While `max_waiting` items wait, new lines below WARN are dropped, and a line of its own
-    tells how many. WARN and above are never dropped.
+    While `max_waiting` items wait, new lines below WARN are dropped, and while twice as many
+    wait, those of WARN and above are, too. A line of its own tells how many.
     """
 
     def __init__(self, stream: TextIO, form: Format, *, max_waiting: int = MAX_WAITING) -> None:
@@ -41,7 +41,8 @@ class QueuedHandler(logging.Handler):
         self.lock = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.levelno < logging.WARNING and self._waiting.qsize() >= self._max_waiting:
+        room = self._max_waiting if record.levelno < logging.WARNING else 2 * self._max_waiting
+        if self._waiting.qsize() >= room:
             self._count_lost(1)
         else:
             self._waiting.put(read(record))

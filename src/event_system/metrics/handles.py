@@ -91,6 +91,28 @@ def commit_handles(manager: MetricsManager) -> CommitHandles:
 
 
 @dataclass(frozen=True, slots=True)
+class DelayedHandles:
+    """Events and schedules whose time came."""
+
+    fired: CounterChild
+    seconds: HistogramChild
+
+
+def delayed_handles(manager: MetricsManager) -> DelayedHandles:
+    return DelayedHandles(
+        fired=manager.register_counter(
+            "scheduled_events_fired_total",
+            "Delayed events and firings of schedules that went into the log.",
+        ).child(),
+        seconds=manager.register_histogram(
+            "scheduled_firing_delay_seconds",
+            "From the moment that an event was due to its place in the log.",
+            buckets=AGE_BUCKETS,
+        ).child(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class QueueHandles:
     """Channels between the log and async listeners."""
 

@@ -18,6 +18,7 @@ from event_system.metrics.handles import (
     ListenerHandles,
     business_handles,
     commit_handles,
+    delayed_handles,
     event_handles,
     queue_handles,
 )
@@ -48,7 +49,8 @@ class Sources:
     """Numbers that live elsewhere and are read at each scrape, on the loop.
 
     `queued` events wait in channels, `full_lanes` of which are full; `lags` are events not yet
-    handled by listener; `requests` and `duplicates` are totals, the former by (path, status).
+    handled by listener; `waiting` ones are due later; `requests` and `duplicates` are totals,
+    the former by (path, status). `violations` are by (type, outcome), `deprecated` by (type,).
     """
 
     queued: Callable[[], int]
@@ -58,6 +60,9 @@ class Sources:
     streams: Callable[[], int]
     requests: Callable[[], Mapping[tuple[bytes, int], int]]
     duplicates: Callable[[], int] | None = None
+    violations: Callable[[], Mapping[Labels, float]] | None = None
+    deprecated: Callable[[], Mapping[Labels, float]] | None = None
+    waiting: Callable[[], int] | None = None
 
 
 class EventMetrics:
@@ -68,6 +73,7 @@ class EventMetrics:
         self._events = event_handles(manager)
         self._commits = commit_handles(manager)
         self._queue = queue_handles(manager)
+        self._delayed = delayed_handles(manager)
         self._families = ListenerFamilies(manager)
         self._listeners: dict[str, ListenerHandles] = {}
         self._business = business_handles(manager)
@@ -103,6 +109,8 @@ class EventMetrics:
             ("route", "status"),
             lambda: _requests(sources.requests()),
         )
+        if sources.waiting is not None:
+            gauge("scheduled_events_waiting", "Events that wait for their time.", sources.waiting)
         if (duplicates := sources.duplicates) is not None:
             function(
                 "counter",
@@ -110,6 +118,27 @@ class EventMetrics:
                 "Events that had been stored before, and were not again.",
                 (),
                 lambda: {(): duplicates()},
+            )
+
+        self._watch_types(sources)
+
+    def _watch_types(self, sources: Sources) -> None:
+        function = self._manager.register_function
+        if (violations := sources.violations) is not None:
+            function(
+                "counter",
+                "event_type_violations_total",
+                "Events that do not fit their type's schema, by type and what became of them.",
+                ("type", "outcome"),
+                violations,
+            )
+        if (deprecated := sources.deprecated) is not None:
+            function(
+                "counter",
+                "event_type_deprecated_total",
+                "Events of deprecated types that were sent, by type.",
+                ("type",),
+                deprecated,
             )
 
     # What happens
@@ -142,6 +171,11 @@ class EventMetrics:
     def _welcome(self, name: str) -> ListenerHandles:
         handles = self._listeners[name] = self._families.of(name)
         return handles
+
+    def fired(self, delays: Sequence[float]) -> None:
+        """Events whose time had come went into the log, so many seconds after it."""
+        self._delayed.fired.value += len(delays)
+        self._delayed.seconds.observe_many(delays)
 
     def channel_full(self) -> None:
         """A channel had no room, and reading for it paused."""

@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from event_system.events.limiter import Limiter
+from event_system.http.admission import Admission
 from event_system.http.app import Services, create_app
 from event_system.http.health import Health, State
 from event_system.http.ingest import Ingest, IngestSettings
@@ -22,10 +24,14 @@ from event_system.http.server import HttpServer
 from event_system.kernel.clock import SystemClock
 from event_system.kernel.errors import UnauthorizedError
 from event_system.logs.configure import LogHandle
+from event_system.metrics.admission import watch_admission
+from event_system.metrics.failures import watch_failures
 from event_system.metrics.instruments import Sources
 from event_system.metrics.server import metrics_app
 from event_system.metrics.system import SystemCollector
+from event_system.node.configuration import Loaded
 from event_system.node.core import Core, Machine
+from event_system.node.limits import admission_settings, limits_of
 from event_system.node.listeners import find_listeners
 from event_system.node.reload import ReloadPlan
 from event_system.node.settings import Settings
@@ -73,8 +79,8 @@ class Authenticator:
 class Node:
     """One running process."""
 
-    def __init__(self, settings: Settings, log_handle: LogHandle) -> None:
-        self.settings = settings
+    def __init__(self, loaded: Loaded, log_handle: LogHandle) -> None:
+        self.settings = settings = loaded.settings
         self._log_handle = log_handle
         clock = SystemClock()
         machine = Machine(clock, os.urandom)
@@ -83,14 +89,20 @@ class Node:
         )
         overrides = _overrides(settings)
         self.core = Core(Path(settings.data_dir), settings.event, found, overrides, machine)
+        self.core.catalogue.declare(loaded.types)
         self._broken = found.broken
         self.authenticator = Authenticator(KeyRing(settings.security.entries()))
         server = settings.server
+        self.limiter = Limiter(clock.monotonic)
+        self.limiter.configure(limits_of(settings.limits))
+        self.admission = Admission(admission_settings(server), self.limiter, self.core.backlog)
         self.ingest = Ingest(
             self.core.manager,
             self.authenticator.identify,
             IngestSettings(server.probe_route, server.max_body_size),
+            self.admission,
             refused=self.core.metrics.refused,
+            delayed=self.core.delayed,
         )
         self._house = Housekeeping(_http_settings(settings), clock.monotonic)
         self.app = create_app(self._services(clock))
@@ -98,6 +110,13 @@ class Node:
         self.metrics_http = HttpServer(metrics_app(self.core.metrics_manager), time.time)
         self._system = SystemCollector(self.core.metrics_manager, clock, settings.data_dir)
         self.core.metrics.watch(self._sources())
+        watch_failures(self.core.metrics_manager, self.core.failures)
+        watch_admission(
+            self.core.metrics_manager,
+            in_flight=lambda: self.admission.in_flight,
+            held_bytes=lambda: self.admission.held_bytes,
+            backlog=lambda: self.core.backlog.largest,
+        )
         self._clockwork: list[asyncio.Task[None]] = []
         self._stall: StallMonitor | None = None
         self._clock = clock
@@ -110,9 +129,14 @@ class Node:
             history=core.log.history,
             log=core.log,
             deliveries=core.deliveries,
+            control=core.control,
+            dead_letters=core.dead_letters,
+            delayed=core.delayed,
+            schedules=core.schedules,
             tail=core.tail,
             health=self.health,
             identify=self.authenticator.identify,
+            catalogue=core.catalogue,
             clock=clock,
             new_trace_id=lambda: os.urandom(16).hex(),
             version=VERSION,
@@ -129,6 +153,9 @@ class Node:
             streams=lambda: core.tail.streams,
             requests=lambda: self.ingest.statuses,
             duplicates=lambda: core.duplicates,
+            violations=lambda: dict(core.catalogue.tally.violations),
+            deprecated=lambda: {(n,): c for n, c in core.catalogue.tally.deprecated.items()},
+            waiting=lambda: core.delayed.waiting,
         )
 
     # Life
@@ -196,12 +223,16 @@ class Node:
             return "down"
         return "degraded" if self.core.log.index_failure else "ok"
 
-    def apply(self, plan: ReloadPlan, settings: Settings) -> None:
+    def apply(self, plan: ReloadPlan, loaded: Loaded) -> None:
         """Take over what can change live; all that can fail happens first."""
+        settings = loaded.settings
         keys = KeyRing(settings.security.entries())
         self.core.reconfigure(_overrides(settings))
         self.authenticator.replace(keys)
         self.core.apply(settings.event)
+        self.limiter.configure(limits_of(settings.limits))
+        self.admission.configure(admission_settings(settings.server))
+        self.core.catalogue.declare(loaded.types)
         self.ingest.settings.probe_route = settings.server.probe_route
         self._log_handle.set_level(settings.logging.level)
         self._log_handle.set_format(settings.logging.format)
@@ -209,10 +240,7 @@ class Node:
 
 
 def _overrides(settings: Settings) -> dict[str, dict[str, Any]]:
-    return {
-        name: override.model_dump(exclude_none=True)
-        for name, override in settings.listeners.overrides.items()
-    }
+    return {name: override.changes() for name, override in settings.listeners.overrides.items()}
 
 
 def _http_settings(settings: Settings) -> HttpSettings:

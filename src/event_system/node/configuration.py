@@ -14,9 +14,11 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from event_system.events.catalogue.entry import TypeEntry
 from event_system.kernel.errors import ConfigurationError
 from event_system.node.settings import Settings, is_exposed
 from event_system.node.settings_file import Fault, FileContent, KeyPath, dotted, read_file
+from event_system.node.type_files import TypeFiles, read_type_files
 
 PREFIX = "EVENT_SYSTEM_"
 LITERAL_VARIABLES: dict[str, KeyPath] = {
@@ -37,6 +39,7 @@ class Loaded:
     warnings: list[str]
     sources: dict[str, str]
     files: tuple[Path, ...] = ()
+    types: tuple[TypeEntry, ...] = ()
 
 
 @dataclass(slots=True)
@@ -82,11 +85,13 @@ def load_settings(
         given.put(tuple(key.split(".")), value, "command line")
     files = _take_secrets(given, path)
     settings = _validate(given)
+    types = _take_types(given, path, settings)
     if settings is None or given.faults:
         raise ConfigurationError("\n".join(map(str, given.faults)))
     sources = {dotted(key): place for key, place in given.places.items()}
-    watched = tuple(p for p in (path, *files) if p is not None)
-    return Loaded(settings, _warnings(settings), sources, watched)
+    watched = tuple(p for p in (path, *files, *types.paths) if p is not None)
+    entries = tuple(types.entries.values())
+    return Loaded(settings, _warnings(settings), sources, watched, entries)
 
 
 def _take_file(given: _Given, path: Path, content: FileContent) -> None:
@@ -126,6 +131,17 @@ def _take_secrets(given: _Given, path: Path | None) -> list[Path]:
         files.append(base / name)
         _take_keys(given, base / name, security)
     return files
+
+
+def _take_types(given: _Given, path: Path | None, settings: Settings | None) -> TypeFiles:
+    """Read the files of event types; those that the configuration file names lie beside it."""
+    if settings is None:
+        return TypeFiles()
+    beside = path is not None and given.place(("types", "files")).startswith(f"{path}:")
+    base = path.parent if path is not None and beside else Path()
+    found = read_type_files(settings.types.files, base)
+    given.faults.extend(found.faults)
+    return found
 
 
 def _secret(given: _Given, path: Path, key: KeyPath) -> str | None:

@@ -13,14 +13,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from event_system.database.board import MappedBoard
+from event_system.database.catalogue import SqliteCatalogue
 from event_system.database.state import StateDatabase
+from event_system.delivery.backlog import Backlog
+from event_system.delivery.control import Control
+from event_system.delivery.dead_letters import DeadLetters
 from event_system.delivery.dispatcher import Dispatcher, Tools
-from event_system.delivery.ports import Failure
-from event_system.delivery.subscription import DeliverySettings
+from event_system.delivery.holds import DeliveryHolds
+from event_system.delivery.pauses import Pauses
+from event_system.delivery.ports import Counts, Failure
+from event_system.delivery.removed import Removed
+from event_system.delivery.surroundings import DeliverySettings
 from event_system.delivery.sync import SyncRunner
-from event_system.delivery.view import DeliveryView
+from event_system.delivery.view import Away, DeliveryView
 from event_system.delivery.watch import Watch
 from event_system.eventlog.sqlite.log import LogSettings, SqliteEventLog
+from event_system.eventlog.sqlite.retention import Retention, RetentionSettings
+from event_system.events.catalogue.catalogue import Catalogue
 from event_system.events.manager import EventManager, Limits
 from event_system.events.ports import Commit
 from event_system.events.registry import Registry
@@ -28,11 +38,14 @@ from event_system.http.tail import LiveTail
 from event_system.kernel.clock import Clock
 from event_system.kernel.ids import IdFactory
 from event_system.logs.context import bind_trace
+from event_system.metrics.failures import FailureNumbers
 from event_system.metrics.instruments import EventMetrics
 from event_system.metrics.manager import MetricsManager
 from event_system.node.listeners import Found, enabled, with_overrides
 from event_system.node.selftest import SELF_TEST
 from event_system.node.settings import EventSettings
+from event_system.scheduling.delayed import DelayedEvents
+from event_system.scheduling.schedules import Schedules
 
 _log = logging.getLogger(__name__)
 SECOND_US = 1_000_000
@@ -91,6 +104,8 @@ class Core:
                 observe=self.metrics.observe,
                 full=self.metrics.channel_full,
                 bind_trace=bind_trace,
+                board=MappedBoard(data_dir),
+                random=lambda: int.from_bytes(machine.random_bytes(6)) / 2**48,
             ),
             lanes=self.log.lanes,
         )
@@ -111,34 +126,101 @@ class Core:
             lanes=self.log.lanes,
             last_received_us=self.log.last_received_us,
         )
-        self.deliveries = DeliveryView(
-            lambda: self.registry, self.dispatcher, self.sync, self.state, found.broken
+        self.retention = Retention(
+            self.log,
+            DeliveryHolds(self.dispatcher, self.state),
+            now_us=clock.now_us,
+            monotonic=clock.monotonic,
         )
+        self.backlog = Backlog(self._lags, clock.monotonic, settings.max_backlog)
+        self._sweeping: asyncio.Task[None] | None = None
+        self._types = SqliteCatalogue(data_dir)
+        self.catalogue = Catalogue(self._types, clock)
+        self.catalogue.changed = lambda: self.manager.use_rules(self.catalogue)
+        self._lay_control(clock.now_us, loop, found.broken)
+        self._lay_schedules(clock.now_us, loop)
         self.apply(settings)
+
+    def _lay_control(
+        self,
+        now_us: Callable[[], int],
+        loop: asyncio.AbstractEventLoop,
+        broken: dict[str, str],
+    ) -> None:
+        """What operators see of listeners and do with them."""
+        state, dispatcher = self.state, self.dispatcher
+        self.pauses = Pauses(state.pauses, loop.call_later, now_us, dispatcher.hold)
+        self.removed = Removed(state, state.known, lambda: dispatcher.routed, self.log.lanes)
+        self.dead_letters = DeadLetters(dispatcher.failure_places, dispatcher.retries.wake, now_us)
+        self.control = Control(lambda: self.registry, dispatcher, self.pauses, self.removed)
+        self.deliveries = DeliveryView(
+            lambda: self.registry,
+            dispatcher,
+            self.sync,
+            state,
+            broken,
+            Away(self.pauses, self.removed),
+        )
+
+    def _lay_schedules(self, now_us: Callable[[], int], loop: asyncio.AbstractEventLoop) -> None:
+        """What is to happen later."""
+        fired = self.metrics.fired
+        self.delayed = DelayedEvents(
+            self.log.delayed, self.manager, now_us=now_us, loop=loop, observe=fired
+        )
+        self.schedules = Schedules(
+            self.log.schedules,
+            self.manager,
+            lanes=self.log.lanes,
+            now_us=now_us,
+            loop=loop,
+            observe=fired,
+        )
 
     async def start(self) -> None:
         """Take events from now on; listeners continue where their cursors stand."""
         self.log.start()
+        await self.pauses.start()
         await self.dispatcher.start()
-        self.dispatcher.reconfigure(self.registry)  # pauses those that are switched off
+        self.sync.take_places(*self.dispatcher.inline_places())
+        self.dispatcher.reconfigure(self.registry)  # pauses those that are held or switched off
+        await self.removed.start([listener.name for listener in self._declared])
+        self.delayed.start()
+        self._sweeping = asyncio.create_task(self.retention.run(), name="retention")
+        self.schedules.start()
 
     async def stop(self, grace_seconds: float) -> None:
         """Write what was accepted, let listeners finish, save the cursors."""
         self.manager.accepting = False
         self.tail.close()
+        self.pauses.close()
+        self.delayed.stop()
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            await asyncio.wait([self._sweeping])
+        self.schedules.stop()
+        await self.schedules.drain()
         await self.log.flush()
+        await self.delayed.drain()
         await self.dispatcher.stop(grace_seconds)
         self.sync.close()
         self.watch.close()
         await self.log.stop()
         await self.state.close()
+        await self._types.close()
 
     def apply(self, settings: EventSettings) -> None:
         """Take over what can change while the node runs."""
         self.delivery.async_workers = settings.async_workers
         self.delivery.async_channel_size = settings.async_channel_size
+        self.delivery.retry = settings.retry.policy()
         self.manager.limits = Limits(settings.max_event_size, settings.max_batch_events)
+        self.backlog.limit = settings.max_backlog
+        self.catalogue.accept(unknown=settings.unknown_types == "accept")
         self.log.dedupe.window_us = int(settings.dedupe_window.total_seconds() * SECOND_US)
+        age, size = settings.retention.max_age, settings.retention.max_size
+        age_us = None if age is None else int(age.total_seconds() * SECOND_US)
+        self.retention.change(RetentionSettings(age_us, size))
 
     def reconfigure(self, overrides: Mapping[str, Mapping[str, Any]]) -> None:
         """Take over changed settings of listeners. Raises before anything has changed."""
@@ -147,6 +229,16 @@ class Core:
         self.sync.forget()
         self.dispatcher.reconfigure(registry)
 
+    def failures(self) -> dict[str, FailureNumbers]:
+        """Failed deliveries by listener."""
+        counts = self.dispatcher.failure_counts()
+        totals = self.dispatcher.failure_totals(self.sync.statistics)
+        return {
+            name: FailureNumbers(retries, died, now.retrying, now.dead)
+            for name, (retries, died) in totals.items()
+            for now in [counts.get(name, Counts())]
+        }
+
     def mark(self, now: float) -> None:
         """Note all listeners' totals for their rates; once a second."""
         self.sync.count()
@@ -154,8 +246,14 @@ class Core:
         for statistics in [*(s.statistics for s in subscriptions), *self.sync.statistics.values()]:
             statistics.mark(now)
 
+    def _lags(self) -> dict[str, int]:
+        """Of the async listeners that run."""
+        subscriptions = self.dispatcher.subscriptions.items()
+        return {name: s.lag() for name, s in subscriptions if not s.paused}
+
     def _committed(self, commit: Commit, seconds: float) -> None:
         self.dispatcher.route(commit)
+        self.backlog.look()
         self.tail.publish(commit)
         self.metrics.committed(commit, seconds)
         self.duplicates += commit.duplicates

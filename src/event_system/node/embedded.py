@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -11,14 +12,19 @@ from typing import Any
 import msgspec
 
 from event_system.events.codec import Draft, invalid
-from event_system.events.event import Event
+from event_system.events.event import Event, Row
+from event_system.events.idempotency import check_key, give_id, give_ids
 from event_system.events.listener import listeners_of
 from event_system.events.ports import Deliveries, History, Receipt
+from event_system.events.preconditions import check_conditional
 from event_system.kernel.clock import SystemClock
 from event_system.kernel.errors import BatchTooLargeError, InvalidEventError
 from event_system.node.core import Core, Machine
 from event_system.node.listeners import Found
 from event_system.node.settings import EventSettings
+from event_system.node.type_files import declared_types
+from event_system.scheduling.delayed import DelayedEvents
+from event_system.scheduling.schedules import Schedules
 
 _encode = msgspec.json.Encoder().encode
 
@@ -30,6 +36,8 @@ class EventSystem:
             receipt = await es.trigger("player.level_up", {"level": 10}, subject="p1")
 
     `listeners` are functions declared with `@listener`, `Listener`s, or modules of them.
+    `types` are event types: mappings with a `name` and the members of an entry of a file, or
+    paths of files and folders.
     `settings` are those of the `event` section. One process at a time may use `data_dir`.
     """
 
@@ -38,12 +46,14 @@ class EventSystem:
         data_dir: str | Path = "data",
         *,
         listeners: Iterable[Any] = (),
+        types: Iterable[Mapping[str, Any] | str | Path] = (),
         source: str = "python",
         settings: EventSettings | None = None,
         shutdown_grace: float = 10.0,
     ) -> None:
         self._data_dir = Path(data_dir)
         self._found = Found([found for thing in listeners for found in listeners_of(thing)])
+        self._types = declared_types(types)
         self._source = source
         self._settings = settings or EventSettings()
         self._grace = shutdown_grace
@@ -52,6 +62,7 @@ class EventSystem:
     async def __aenter__(self) -> EventSystem:
         machine = Machine(SystemClock(), os.urandom)
         self._core = Core(self._data_dir, self._settings, self._found, {}, machine)
+        self._core.catalogue.declare(self._types)
         await self._core.start()
         return self
 
@@ -76,11 +87,21 @@ class EventSystem:
         return self._running.log.history
 
     @property
+    def delayed(self) -> DelayedEvents:
+        """Events that wait for their time: found, cancelled."""
+        return self._running.delayed
+
+    @property
+    def schedules(self) -> Schedules:
+        """Cron schedules."""
+        return self._running.schedules
+
+    @property
     def deliveries(self) -> Deliveries:
         """Listeners with their lag, and single deliveries."""
         return self._running.deliveries
 
-    async def trigger(
+    async def trigger(  # noqa: PLR0913 - the members of an event
         self,
         type_: str,
         data: Any = None,
@@ -88,25 +109,61 @@ class EventSystem:
         subject: str | None = None,
         source: str | None = None,
         id: str | None = None,
+        deliver_at: datetime | None = None,
         traceparent: str | None = None,
+        idempotency_key: str | None = None,
+        expected_offset: int | None = None,
     ) -> Receipt:
         """Store one event and run its sync listeners.
 
-        `data` is anything that JSON can say. Raises `InvalidEventError` and `StorageError`.
+        `data` is anything that JSON can say. `idempotency_key` makes it safe to try again
+        without an `id`. With `deliver_at` (aware, up to 366 days ahead) the event waits on
+        disk until then. With `expected_offset` it is stored only where the subject's last event
+        stands there (0: has none), else `PreconditionFailedError` tells where that stands.
+        Raises `InvalidEventError`, `IdempotencyConflictError` (the key was
+        used for another event), `BacklogFullError` and `StorageError`.
         """
-        draft = _draft(
-            {"type": type_, "data": data, "subject": subject, "source": source, "id": id}
-        )
-        return await self._running.manager.trigger(draft, self._source, traceparent)
+        members = {"type": type_, "data": data, "subject": subject, "source": source, "id": id}
+        draft = _draft({**members, "deliver_at": deliver_at})
+        self._running.backlog.check()
+        manager = self._running.manager
+        keyed = idempotency_key is not None and give_id(check_key(idempotency_key), draft)
+        row = manager.admit(draft, self._source, traceparent)
+        if expected_offset is None:
+            (receipt,) = await self._store([draft], [row])
+        else:
+            check_conditional(draft)
+            receipt = await manager.trigger_if(row, expected_offset)
+        if keyed and receipt.duplicate and receipt.offset:
+            await manager.check_same(row, receipt.offset)
+        return receipt
 
-    async def trigger_batch(self, events: Sequence[dict[str, Any]]) -> list[Receipt]:
-        """Store events of the short form, all in one transaction or none."""
+    async def last_offset(self, subject: str) -> int:
+        """Where the last event of a subject stands; 0 where it has none."""
+        return await self._running.log.last_of(subject)
+
+    async def _store(self, drafts: Sequence[Draft], rows: Sequence[Row]) -> list[Receipt]:
+        core = self._running
+        if all(draft.deliver_at is None for draft in drafts):
+            return await core.manager.trigger_rows(rows)
+        return await core.delayed.trigger(list(map(core.delayed.held, drafts, rows)))
+
+    async def trigger_batch(
+        self, events: Sequence[dict[str, Any]], *, idempotency_key: str | None = None
+    ) -> list[Receipt]:
+        """Store events of the short form, all in one transaction or none.
+
+        With an `idempotency_key` the same batch can be sent again: it gets the same ids.
+        """
+        self._running.backlog.check()
         manager = self._running.manager
         if len(events) > manager.limits.max_batch_events:
             limit = manager.limits.max_batch_events
             raise BatchTooLargeError(f"{len(events)} events, over {limit}")
-        rows = [manager.admit(_draft(event), self._source) for event in events]
-        return await manager.trigger_rows(rows)
+        drafts = [_draft(event) for event in events]
+        if idempotency_key is not None:
+            give_ids(check_key(idempotency_key), drafts)
+        return await self._store(drafts, [manager.admit(d, self._source) for d in drafts])
 
     async def settled(self, event: Event, timeout: float = 5.0) -> bool:
         """Wait until every async listener has handled the event."""

@@ -9,10 +9,11 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 _UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_UNITS_BYTES = {"": 1, "b": 1, "kib": 1024, "mib": 1024**2, "gib": 1024**3, "kb": 1000, "mb": 10**6}
+_BINARY = {"": 1, "b": 1, "kib": 1024, "mib": 1024**2, "gib": 1024**3, "tib": 1024**4}
+_UNITS_BYTES = _BINARY | {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SIZE = re.compile(r"(\d+)\s*([a-z]*)", re.IGNORECASE)
-MAX_SECONDS = 366 * 86_400
+MAX_SECONDS = 3660 * 86_400
 
 
 def parse_duration(value: Any) -> timedelta:
@@ -24,7 +25,7 @@ def parse_duration(value: Any) -> timedelta:
     else:
         seconds = _spelled(str(value).strip()) / 1000
     if not 0 <= seconds <= MAX_SECONDS:
-        raise ValueError("a duration is from 0 to 366 days")
+        raise ValueError("a duration is from 0 to 3660 days")
     return timedelta(seconds=seconds)
 
 

@@ -58,7 +58,7 @@ class ConfigWatcher:
         self,
         current: Loaded,
         load: Callable[[], Loaded],
-        apply: Callable[[ReloadPlan, Settings], None],
+        apply: Callable[[ReloadPlan, Loaded], None],
     ) -> None:
         self.settings = current.settings
         self.refused = 0
@@ -90,7 +90,7 @@ class ConfigWatcher:
         try:
             loaded = await asyncio.to_thread(self._load)
             plan = plan_reload(self.settings, loaded.settings)
-            self._apply(plan, loaded.settings)
+            self._apply(plan, loaded)
         except EventSystemError as error:
             self.refused += 1
             _log.error(
@@ -116,7 +116,8 @@ def _fingerprint(files: Iterable[Path]) -> bytes:
     digest = hashlib.sha256()
     for path in files:
         try:
-            digest.update(path.read_bytes())
+            names = sorted(path.iterdir()) if path.is_dir() else None
+            digest.update(path.read_bytes() if names is None else repr(names).encode())
         except OSError as error:
             digest.update(str(error.errno).encode())
         digest.update(b"\0")

@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import ipaddress
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
+from pydantic import (
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
-from event_system.kernel.errors import ExposedServerError
+from event_system.kernel.errors import ExposedServerError, InvalidPatternError
+from event_system.kernel.patterns import parse_pattern
+from event_system.node.listener_settings import ListenersSettings, RetrySettings
 from event_system.node.quantities import Duration, Size
+from event_system.node.sections import LIVE, Names, Section
 
-LIVE: dict[str, Any] = {"live": True}
 LOOPBACK_NAMES = ("localhost", "")
-
-
-def _split(value: Any) -> Any:
-    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
-
-
-Names = Annotated[list[str], BeforeValidator(_split)]
-
-
-class Section(BaseModel):
-    """A part of the settings; unknown keys are faults."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True
-    )
 
 
 class ServerSettings(Section):
@@ -46,6 +38,19 @@ class ServerSettings(Section):
     max_body_size: Size = Field(
         16 * 1024 * 1024, description="Largest request body.", ge=1024, le=1024**3
     )
+    max_in_flight: int = Field(
+        4096,
+        description="Requests to store events that may be under way; more get 503.",
+        ge=1,
+        le=1_000_000,
+        json_schema_extra=LIVE,
+    )
+    max_in_flight_bytes: Size = Field(
+        256 * 1024 * 1024,
+        description="What bodies over 64 KiB may hold together; more get 503.",
+        ge=1024 * 1024,
+        json_schema_extra=LIVE,
+    )
     header_timeout: Duration = Field(
         timedelta(seconds=10), description="Time for a request's headers to arrive."
     )
@@ -58,6 +63,22 @@ class ServerSettings(Section):
     shutdown_grace: Duration = Field(
         timedelta(seconds=10),
         description="What running requests and listeners get to finish at the end.",
+        json_schema_extra=LIVE,
+    )
+
+
+class RetentionSection(Section):
+    """How much of the past is kept. What a listener or a failed delivery needs always is."""
+
+    max_age: Duration | None = Field(
+        None,
+        description="Events older than this are deleted; null keeps them.",
+        json_schema_extra=LIVE,
+    )
+    max_size: Size | None = Field(
+        None,
+        description="The oldest events are deleted while the log is larger; null sets no limit.",
+        ge=1024 * 1024,
         json_schema_extra=LIVE,
     )
 
@@ -89,9 +110,26 @@ class EventSettings(Section):
     max_batch_events: int = Field(
         10_000, description="Most events of one batch.", ge=1, le=100_000, json_schema_extra=LIVE
     )
+    max_backlog: int = Field(
+        1_000_000,
+        description=(
+            "Events that a running listener may fall behind before new ones get 503, counted "
+            "from the lowest lag since the start."
+        ),
+        ge=1,
+        json_schema_extra=LIVE,
+    )
     dedupe_window: Duration = Field(
         timedelta(hours=24),
         description="How long the same (source, id) counts as the same event.",
+        json_schema_extra=LIVE,
+    )
+    retention: RetentionSection = Field(
+        RetentionSection(), description="How much of the past is kept."
+    )
+    unknown_types: Literal["accept", "refuse"] = Field(
+        "accept",
+        description="What happens to events whose type is not in the catalogue.",
         json_schema_extra=LIVE,
     )
     lanes: int = Field(
@@ -99,6 +137,19 @@ class EventSettings(Section):
         description="Ordered sub-streams; counts at the first start of a data directory only.",
         ge=1,
         le=1024,
+    )
+    retry: RetrySettings = Field(
+        RetrySettings(), description="Retries of listeners that declare none."
+    )
+
+
+class TypesSettings(Section):
+    """Event types that are declared in files."""
+
+    files: Names = Field(
+        [],
+        description="YAML or JSON files, or folders of them; the API cannot change what is there.",
+        json_schema_extra=LIVE,
     )
 
 
@@ -110,26 +161,61 @@ class DatabaseSettings(Section):
     dsn_file: str | None = Field(None, description="A file that holds the connection string.")
 
 
-class ListenerOverride(Section):
-    """An operator's settings for one listener; what is absent stays as declared."""
+class RateSettings(Section):
+    """How many events; without a rate as many as come."""
 
-    enabled: bool | None = Field(None, description="Whether the listener gets events at all.")
-    timeout: float | None = Field(None, description="Seconds a call may take.", gt=0, le=86_400)
-    filter: str | None = Field(None, description="CEL expression over `event`.", max_length=1000)
-    priority: int | None = Field(None, description="Order among sync listeners, higher first.")
-    workers: int | None = Field(None, description="Lanes handled at the same time.", ge=1, le=1024)
-
-
-class ListenersSettings(Section):
-    """Which listeners are loaded, and their settings."""
-
-    modules: Names = Field([], description="Modules to load: import names or paths of .py files.")
-    entry_points: bool = Field(
-        True, description="Load the listeners of installed packages (`event_system.listeners`)."
+    rate: float | None = Field(
+        None,
+        description="Events a second, on average; null is no limit.",
+        gt=0,
+        le=1e9,
+        json_schema_extra=LIVE,
     )
-    overrides: dict[str, ListenerOverride] = Field(
-        {}, description="Settings by listener name.", json_schema_extra=LIVE
+    burst: int | None = Field(
+        None,
+        description="Events at once; null is one second's worth.",
+        ge=1,
+        le=10**9,
+        json_schema_extra=LIVE,
     )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.burst is not None and self.rate is None:
+            raise ValueError("a burst needs a rate")
+        return self
+
+
+class LimitSettings(RateSettings):
+    """The limit of every key, source or type, and others for some of them."""
+
+    overrides: dict[str, RateSettings] = Field(
+        {},
+        description="Limits by name or pattern; the first that matches counts.",
+        json_schema_extra=LIVE,
+    )
+
+
+class TypeLimitSettings(LimitSettings):
+    """As `LimitSettings`; the patterns are those of event types."""
+
+    @field_validator("overrides")
+    @classmethod
+    def _patterns(cls, overrides: dict[str, RateSettings]) -> dict[str, RateSettings]:
+        for pattern in overrides:
+            try:
+                parse_pattern(pattern)
+            except InvalidPatternError as error:
+                raise ValueError(error.detail) from error
+        return overrides
+
+
+class LimitsSettings(Section):
+    """Token buckets for events that come over HTTP; over them 429."""
+
+    per_key: LimitSettings = Field(LimitSettings(), description="By API key.")
+    per_source: LimitSettings = Field(LimitSettings(), description="By the events' source.")
+    per_type: TypeLimitSettings = Field(TypeLimitSettings(), description="By event type.")
 
 
 class LoggingSettings(Section):
@@ -138,8 +224,10 @@ class LoggingSettings(Section):
     level: Literal["debug", "info", "warn", "error"] = Field(
         "info", description="Least severe level that is written.", json_schema_extra=LIVE
     )
-    format: Literal["json", "text"] = Field(
-        "json", description="`json` for machines, `text` for people.", json_schema_extra=LIVE
+    format: Literal["auto", "json", "text"] = Field(
+        "auto",
+        description="`json` for machines, `text` for people; `auto` is `text` on a terminal.",
+        json_schema_extra=LIVE,
     )
     file: str | None = Field(None, description="File to write to; null is standard error.")
 
@@ -199,8 +287,10 @@ class Settings(Section):
     data_dir: str = Field("data", description="Where everything is stored.", min_length=1)
     server: ServerSettings = Field(ServerSettings(), description="The HTTP server.")
     event: EventSettings = Field(EventSettings(), description="The event core.")
+    types: TypesSettings = Field(TypesSettings(), description="Event types from files.")
     database: DatabaseSettings = Field(DatabaseSettings(), description="A database server.")
     listeners: ListenersSettings = Field(ListenersSettings(), description="Listeners.")
+    limits: LimitsSettings = Field(LimitsSettings(), description="Token buckets.")
     logging: LoggingSettings = Field(LoggingSettings(), description="The node's own log.")
     metrics: MetricsSettings = Field(MetricsSettings(), description="The Prometheus endpoint.")
     security: SecuritySettings = Field(SecuritySettings(), description="Who may use the API.")

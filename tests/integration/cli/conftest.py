@@ -11,3 +11,10 @@ from tests.support.site import Site, serving
 async def site() -> AsyncIterator[Site]:
     async with serving(Site()) as running:
         yield running
+
+
+@pytest.fixture
+async def other() -> AsyncIterator[Site]:
+    """A second node, with nothing stored."""
+    async with serving(Site()) as running:
+        yield running

@@ -45,6 +45,18 @@ async def test_filters_reach_the_node(site: Site) -> None:
     assert done.json == {"events": [{"offset": 1}, {"offset": 6}], "next": None}
 
 
+async def test_conditions_on_data_reach_the_node(site: Site) -> None:
+    for level in (3, 12, 30):
+        await site.trigger(data={"level": level})
+    conditions = ("--where", "data.level>10", "--where", "data.level<20")
+
+    listed = await command(site, "events", "list", *conditions)
+    followed = await command(site, "events", "tail", "--after", "0", "-n", "1", *conditions)
+
+    assert [line.split()[1] for line in listed.out.splitlines()] == ["2"]
+    assert [line.split()[1] for line in followed.out.splitlines()] == ["2"]
+
+
 async def test_fields_without_json_are_used_wrongly(site: Site) -> None:
     done = await command(site, "events", "list", "--fields", "id")
 
@@ -53,7 +65,7 @@ async def test_fields_without_json_are_used_wrongly(site: Site) -> None:
 
 async def test_one_event_is_shown_with_its_deliveries(site: Site) -> None:
     await site.trigger("player.login", id="a/b", subject="Mo", data={"n": 1})
-    site.deliveries.deliveries = [Delivery("greet", "async", "failed", "ValueError: no", 1)]
+    site.deliveries.deliveries = [Delivery("greet", "async", "retrying", "ValueError: no", 1)]
 
     done = await command(site, "events", "show", "a/b")
 
@@ -63,7 +75,7 @@ async def test_one_event_is_shown_with_its_deliveries(site: Site) -> None:
     assert "greet" in done.out
     assert "ValueError: no" in done.out
     as_json = (await command(site, "events", "show", "a/b", "--json")).json
-    assert as_json["deliveries"][0]["state"] == "failed"
+    assert as_json["deliveries"][0]["state"] == "retrying"
 
 
 async def test_an_unknown_event_or_listener_is_an_error(site: Site) -> None:

@@ -39,6 +39,26 @@ async def test_a_second_time_is_told(site: Site) -> None:
     assert done.out == "x was stored before, at offset 1\n"
 
 
+@pytest.mark.parametrize("key", ["order 4711", 'a"b\\c'])
+async def test_an_idempotency_key_makes_the_id(site: Site, key: str) -> None:
+    first = await command(site, "trigger", "a", "--idempotency-key", key)
+    again = await command(site, "trigger", "a", "--idempotency-key", key)
+    other = await command(site, "trigger", "b", "--idempotency-key", key)
+
+    assert first.out == f"idem:{key} stored at offset 1\n"
+    assert again.out == f"idem:{key} was stored before, at offset 1\n"
+    assert other.code != 0
+    assert "another type" in str(other.error)
+
+
+async def test_an_expected_offset_guards_a_subject(site: Site) -> None:
+    first = await command(site, "trigger", "a", "--subject", "p", "--expected-offset", "0")
+    again = await command(site, "trigger", "a", "--subject", "p", "--expected-offset", "0")
+
+    assert first.code == 0
+    assert "at offset 1, not 0" in str(again.error)
+
+
 async def test_json_is_the_receipt(site: Site) -> None:
     done = await command(site, "trigger", "a", "--id", "x", "--json")
 

@@ -11,7 +11,7 @@ import apsw
 
 from event_system.database.batches import file_name
 from event_system.delivery import batches
-from event_system.events.event import Event
+from event_system.events.event import Event, event_of
 from event_system.events.listener import Listener
 from event_system.events.ports import Transaction
 from tests.support.delivery import Bench, feed, until
@@ -75,10 +75,9 @@ async def test_a_bad_event_costs_only_itself(tmp_path: Path) -> None:
     async with Bench(tmp_path, log, [board(handler=handler)]) as bench:
         feed(log, 20)
         await until(lambda: len(seen(tmp_path)) == 19)
-        await until(lambda: not bench.dispatcher.failures)
-        (failure,) = await bench.store.failures_of(7)
+        (delivery,) = await bench.view.of(event_of(7, log.rows[6]))
     assert seen(tmp_path) == [n for n in range(1, 21) if n != 7]
-    assert failure.error == "ValueError: seven"
+    assert (delivery.state, delivery.error) == ("retrying", "ValueError: seven")
 
 
 async def test_a_restart_in_the_middle_of_a_batch_repeats_no_effect(tmp_path: Path) -> None:
@@ -144,6 +143,6 @@ async def test_an_idle_cursor_is_moved_on(tmp_path: Path, monkeypatch: Any) -> N
     only = Listener(name="board", patterns=("rare",), batch=5, start="beginning", handler=write)
     async with Bench(tmp_path, log, [only]) as bench:
         feed(log, 100)
-        store = bench.dispatcher.subscriptions["board"]._store  # type: ignore[attr-defined]
+        store = bench.dispatcher.subscriptions["board"].store  # type: ignore[attr-defined]
         await until(lambda: store.cursor == 100)
     assert seen(tmp_path) == []

@@ -7,10 +7,11 @@ import threading
 from collections import defaultdict
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from event_system.events.event import Event
+from event_system.events.event import Event, event_of
 from event_system.events.listener import Handler, Listener
 from tests.support.delivery import Bench, feed, until
 from tests.support.memory_log import MemoryLog
@@ -235,6 +236,28 @@ async def test_stopping_gives_running_calls_their_grace_and_saves_the_cursor(
     async with Bench(tmp_path, log, [listener(again)]) as bench:
         await until(lambda: bench.dispatcher.subscriptions["x"].lag() == 0)
     assert again.offsets == []
+
+
+@pytest.mark.parametrize("batch", [0, 10])
+async def test_an_event_that_the_filter_cannot_read_is_passed_and_the_lane_goes_on(
+    tmp_path: Path, batch: int
+) -> None:
+    log, seen = MemoryLog(), Recorder()
+
+    async def handler(first: Event | list[Event], *_: object) -> None:
+        for event in first if isinstance(first, list) else [first]:
+            await seen(event)
+
+    choosy = listener(handler, filter="event.data.level == 1", batch=batch)
+    async with Bench(tmp_path, log, [choosy]) as bench:
+        feed(log, 1, subjects=1, data=b'{"level": 1}')
+        feed(log, 1, subjects=1, data=b'{"level": "\\ud800"}')
+        feed(log, 1, subjects=1, data=b'{"level": ' + b"[" * 5_000 + b"]" * 5_000 + b"}")
+        feed(log, 1, subjects=1, data=b'{"level": 1}')
+        await until(lambda: seen.offsets == [1, 4])
+        await until(lambda: bench.dispatcher.subscriptions["x"].lag() == 0)
+        states = [d.state for d in await bench.view.of(event_of(2, log.rows[1]))]
+    assert states == ["skipped"]
 
 
 @settings(max_examples=25, deadline=None)

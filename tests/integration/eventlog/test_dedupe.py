@@ -9,13 +9,9 @@ import apsw
 import pytest
 
 from event_system.eventlog.sqlite import dedupe as module
+from event_system.eventlog.sqlite.commit import GroupCommit
 from event_system.eventlog.sqlite.dedupe import Dedupe
-from event_system.eventlog.sqlite.schema import (
-    COLUMNS,
-    connect_events,
-    connect_index,
-    connect_reader,
-)
+from event_system.eventlog.sqlite.schema import connect_events, connect_index, connect_reader
 from event_system.events.event import Row
 from tests.support.rows import row
 
@@ -48,16 +44,15 @@ class Store:
 
     def append(self, new: Row) -> int:
         """The offset of the row, negative where it is a duplicate."""
-        known = self.dedupe.may_know(new[0] ^ new[3])
-        found = self.dedupe.find(new, [], self.head + 1) if known else None
-        if found is not None:
-            return -found
-        marks = ",".join("?" * len(COLUMNS))
-        self.events.execute(f"INSERT INTO events ({','.join(COLUMNS)}) VALUES ({marks})", new)
-        self.head += 1
-        self.dedupe.recent.pop(new[0] ^ new[3], None)
-        self.dedupe.recent[new[0] ^ new[3]] = self.head
-        return int(self.head)
+        return self.append_all([new])[0]
+
+    def append_all(self, rows: list[Row]) -> list[int]:
+        commit = GroupCommit(self.events, self.dedupe, self.head + 1)
+        commit.begin()
+        offsets = commit.append(rows)
+        commit.end()
+        self.head = commit.next - 1
+        return list(offsets)
 
     def build_runs(self, now_us: int = 0) -> None:
         while self.head - self.indexed >= RUN:
@@ -88,6 +83,25 @@ def test_an_event_is_found_wherever_it_has_moved_to(tmp_path: Path) -> None:
             store.build_runs()
         if step % 180 == 179:
             store.dedupe = store.open()  # a restart
+
+
+def test_a_batch_is_treated_as_its_events_one_by_one_would_be(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    chosen = random.Random(11)
+    model: dict[str, int] = {}
+    fresh = iter(range(10_000))
+    for step in range(120):
+        repeated = chosen.random() < 0.5
+        ids = [f"e{chosen.randrange(200) if repeated else 1000 + next(fresh)}" for _ in range(9)]
+        offsets = store.append_all([row(id_) for id_ in ids])
+        for id_, offset in zip(ids, offsets, strict=True):
+            assert offset == -model[id_] if id_ in model else offset > 0
+            model.setdefault(id_, offset)
+        if step % 7 == 6:
+            store.build_runs()
+        if step % 50 == 49:
+            store.dedupe = store.open()
+    assert sorted(model.values()) == list(range(1, store.head + 1))
 
 
 def test_an_id_may_come_again_after_the_window(tmp_path: Path) -> None:

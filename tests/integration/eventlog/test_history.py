@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import product
@@ -38,7 +39,7 @@ PATTERNS = (*TYPES, "none", "*", ">", "a.*", "a.>", "*.b", "*.*.c", "a.*.>", "*.
 async def history_of(log: StoredLog) -> AsyncIterator[SqliteHistory]:
     reader = Reader(log.directory)
     try:
-        yield SqliteHistory(reader)
+        yield SqliteHistory(reader, time.monotonic)
     finally:
         await reader.close()
 

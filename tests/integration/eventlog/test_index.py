@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
@@ -234,7 +235,9 @@ async def test_damage_found_by_a_search_hides_nothing_and_is_mended_by_a_restart
     overwrite_from_page(tmp_path / INDEX_FILE, 8)
     reader = Reader(tmp_path)
     query = Filter(pattern="a.t3")
-    page = await SqliteHistory(reader).find(query, limit=5000, newest_first=False, cursor=None)
+    page = await SqliteHistory(reader, time.monotonic).find(
+        query, limit=5000, newest_first=False, cursor=None
+    )
     await reader.close()
 
     assert [event.offset for event in page.events] == list(range(4, 6401, 7))
@@ -315,3 +318,18 @@ def test_killed_at_any_moment_the_index_goes_on_where_it_was(tmp_path: Path) -> 
     log.build_index()
     assert contents(tmp_path) == expected_contents(log)
     log.close()
+
+
+def test_runs_of_deleted_events_are_dropped_but_for_the_newest(tmp_path: Path) -> None:
+    log = StoredLog(tmp_path)
+    log.append(row(f"e{number}") for number in range(40))
+    log.build_index()
+    index = connect_index(tmp_path)
+    indexer = log.indexer(lambda first, last, run: None)
+    indexer.start()
+    indexer.forget(40)
+    wait_until(lambda: index.execute("SELECT count(*) FROM runs").get == 1)
+    indexer.stop()
+    assert index.execute("SELECT first_offset, last_offset FROM runs").fetchall() == [(33, 40)]
+    assert index.execute("SELECT DISTINCT run FROM keys").fetchall() == [(4,)]
+    assert index.execute("SELECT DISTINCT run FROM type_runs").fetchall() == [(4,)]

@@ -101,6 +101,28 @@ async def test_fields_choose_attributes(site: Site, client: httpx.AsyncClient) -
     assert answer.json()["events"] == [{"id": "e0", "offset": 1, "data": {"n": 0}}]
 
 
+async def test_conditions_on_data_must_all_hold(site: Site, client: httpx.AsyncClient) -> None:
+    await _fill(site)
+
+    one = await client.get("/api/events", params={"where": "data.n>=5"})
+    two = await client.get("/api/events", params={"where": ["data.n>=2", "data.n<4"]})
+
+    assert [event["data"]["n"] for event in one.json()["events"]] == [6, 5]
+    assert [event["data"]["n"] for event in two.json()["events"]] == [3, 2]
+
+
+async def test_a_cursor_keeps_to_its_conditions(site: Site, client: httpx.AsyncClient) -> None:
+    await _fill(site)
+    asked = {"limit": "1", "where": "data.n>=5"}
+    page = (await client.get("/api/events", params=asked)).json()
+
+    rest = await client.get("/api/events", params={**asked, "cursor": page["next"]})
+    other = await client.get("/api/events", params={"limit": 1, "cursor": page["next"]})
+
+    assert [event["data"]["n"] for event in rest.json()["events"]] == [5]
+    assert other.status_code == 400
+
+
 @pytest.mark.parametrize(
     ("query", "where"),
     [
@@ -116,6 +138,10 @@ async def test_fields_choose_attributes(site: Site, client: httpx.AsyncClient) -
         ("fields=id,colour", "fields"),
         ("typ=player.login", "typ"),
         ("limit=1&limit=2", "limit"),
+        ("where=level>1", "where"),
+        ("where=data.n", "where"),
+        ("where=data.n>1&where=data.n<[1]", "where"),
+        ("&".join(["where=data.n>1"] * 9), "where"),
         ("%ED%A0%80=1", "\ufffd\ufffd\ufffd"),
     ],
 )

@@ -51,6 +51,26 @@ async def test_a_faulty_batch_lists_its_faults(site: Site, client: httpx.AsyncCl
     assert site.log.rows == []
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "where"),
+    [
+        ("POST", "/api/events/trigger?partial=true", "partial"),
+        ("POST", "/api/events/trigger?a", "a"),
+        ("GET", "/api/events/trigger?x=1&y=2", "x"),
+        ("POST", "/api/events/batch?partial=true&partial=true", "partial"),
+        ("POST", "/api/events/batch?all=true", "all"),
+    ],
+)
+async def test_a_parameter_that_means_nothing_is_refused(
+    site: Site, client: httpx.AsyncClient, method: str, path: str, where: str
+) -> None:
+    answer = await client.request(method, path, json={"type": "player.login"})
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "query.invalid")
+    assert answer.json()["where"] == where
+    assert site.log.rows == []
+
+
 async def test_a_batch_refuses_an_unknown_parameter(client: httpx.AsyncClient) -> None:
     answer = await client.post("/api/events/batch?partail=true", json=[])
 

@@ -138,7 +138,7 @@ async def test_the_self_test_names_a_store_that_fails(
 async def test_the_self_test_names_a_listener_that_fails(
     site: Site, client: httpx.AsyncClient
 ) -> None:
-    site.deliveries.deliveries = [Delivery("bad", "async", "failed", "ValueError: no")]
+    site.deliveries.deliveries = [Delivery("bad", "async", "retrying", "ValueError: no")]
 
     stage = await _failing(client)
 

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from event_system.kernel.errors import EventSystemError
+from event_system.logs.context import current_trace_id
 from tests.support.site import TRACE_ID, Site
 
 TRACEPARENT = f"00-{'a' * 32}-{'b' * 16}-01"
@@ -36,17 +37,18 @@ async def test_a_wrong_method_names_the_right_ones(client: httpx.AsyncClient) ->
     assert "GET" in answer.headers["allow"]
 
 
-async def test_a_foreign_media_type_is_a_problem(client: httpx.AsyncClient) -> None:
+async def test_a_foreign_media_type_is_a_problem(site: Site, client: httpx.AsyncClient) -> None:
     headers = {"content-type": "text/plain"}
     answer = await client.post("/api/events/trigger", content=b"x", headers=headers)
 
     assert (answer.status_code, answer.json()["code"]) == (415, "request.media_type")
+    assert site.log.rows == []
 
 
 async def test_an_invalid_host_is_a_problem(client: httpx.AsyncClient) -> None:
     answer = await client.get("/health", headers={"host": "not a host"})
 
-    check(answer, 400, "request.malformed")
+    assert (answer.status_code, answer.json()["code"]) == (400, "request.malformed")
 
 
 async def test_an_error_of_ours_keeps_its_words_and_the_trace(
@@ -75,6 +77,24 @@ async def test_an_unexpected_error_tells_nothing_but_its_trace(
     assert answer.json()["traceId"] == TRACE_ID
     [record] = [r for r in caplog.records if r.name.startswith("event_system")]
     assert "secret internals" in str(record.exc_info)
+
+
+async def test_what_a_request_logs_carries_its_trace(
+    site: Site, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bound: list[str | None] = []
+
+    class Noting(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            bound.append(current_trace_id())
+
+    monkeypatch.setattr(logging.getLogger("event_system"), "handlers", [Noting()])
+    site.history.failure = RuntimeError("no")
+
+    await client.get("/api/events", headers={"traceparent": TRACEPARENT})
+    await client.get("/api/events")
+
+    assert bound == ["a" * 32, TRACE_ID]
 
 
 KEYED = [

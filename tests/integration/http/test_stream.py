@@ -221,6 +221,7 @@ async def test_a_client_that_reads_nothing_does_not_hold_the_shutdown(
     site.tail.close()
 
     await until(lambda: site.tail.streams == 0, seconds=2.0)
+    assert stream.ended.is_set()
     raw.close()
 
 

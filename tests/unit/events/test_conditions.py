@@ -31,6 +31,29 @@ def test_an_event_without_data_matches_nothing_about_data() -> None:
     assert compile_condition("event.data.level >= 10")(event(None)) is False
 
 
+DEEP = b"[" * 5_000 + b"]" * 5_000
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(b'{"level": "\\ud800"}', id="half of a surrogate pair"),
+        pytest.param(b'{"level": 1e999}', id="a number beyond a float"),
+        pytest.param(b'{"level": ' + b"9" * 400 + b"}", id="an integer beyond 64 bits"),
+        pytest.param(b'{"level": ' + DEEP + b"}", id="nesting beyond the stack"),
+        pytest.param(b'{"level"', id="no JSON"),
+    ],
+)
+def test_an_event_that_cannot_be_shown_to_the_filter_does_not_match(raw: bytes) -> None:
+    assert compile_condition("event.data.level == 12")(event(raw)) is False
+
+
+def test_an_event_whose_time_is_beyond_the_calendar_does_not_match() -> None:
+    strange = event()
+    strange.time_us = 2**62
+    assert compile_condition("event.data.level == 12")(strange) is False
+
+
 @pytest.mark.parametrize(
     "expression",
     [

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from event_system.events.ports import Commit, Filter, Slice
+from event_system.events.where import parse_where
 from event_system.http import tail as tail_module
 from event_system.http.tail import LiveStream, LiveTail, event_frame
 from event_system.kernel.errors import InvalidPatternError, StoppingError, TooManyStreamsError
@@ -44,6 +45,17 @@ async def _started(stream: LiveStream) -> AsyncGenerator[bytes, None]:
     assert await anext(frames) == b"retry: 2000\n\n"
     assert (await anext(frames)).startswith(b":")
     return frames
+
+
+async def test_a_stream_that_resumes_among_deleted_events_is_told_so() -> None:
+    tail, log = _tail()
+    _add(log, 6)
+    log.floor = 4
+    with tail.subscribe(Filter(), after=1) as stream:
+        frames = stream.frames()
+        assert await anext(frames) == b"retry: 2000\n\n"
+        assert await anext(frames) == b'event: gap\ndata: {"from":2,"to":4}\n\n'
+        assert _offsets(await anext(frames)) == [5, 6]
 
 
 async def test_without_streams_a_commit_is_only_counted() -> None:
@@ -84,6 +96,28 @@ async def test_a_commit_between_the_last_page_and_going_live_is_neither_lost_nor
     await frames.aclose()
 
     assert [offset for page in seen for offset in page] == list(range(1, 7))
+
+
+async def test_conditions_on_data_hold_for_what_was_missed_and_for_what_is_new() -> None:
+    tail, log = _tail()
+
+    def add(level: int) -> None:
+        log.submit([row(f"e{log.head + 1}", data=b'{"n":%d}' % level)], lambda appended: None)
+
+    add(1)
+    add(7)
+    with tail.subscribe(Filter(where=parse_where(["data.n>5"])), 0) as stream:
+        frames = stream.frames()
+        await anext(frames)
+        missed = await anext(frames)
+        live = asyncio.ensure_future(_next_events(frames))
+        await asyncio.sleep(0)  # it is live now
+        add(2)
+        add(8)
+        new = await live
+        await frames.aclose()
+
+    assert (_offsets(missed), _offsets(new)) == ([2], [4])
 
 
 async def test_the_queue_of_a_slow_stream_is_bounded_by_events() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import sys
@@ -156,3 +157,18 @@ def test_what_is_no_unicode_is_written_escaped(handle: LogHandle, file: Path) ->
     handle.close()
 
     assert len(file.read_text("utf-8").splitlines()) == 2
+
+
+@pytest.mark.parametrize(("terminal", "first"), [(True, "2"), (False, "{")])
+def test_auto_is_text_where_somebody_looks_on(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, first: str
+) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: terminal)
+    monkeypatch.setattr(sys, "stderr", stream)
+    handle = configure_logging("info", "auto", None, instance="node-1")
+
+    logging.getLogger("game").info("hello")
+    handle.close()
+
+    assert stream.getvalue()[0] == first

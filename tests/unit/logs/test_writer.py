@@ -104,16 +104,28 @@ def test_a_slow_disk_holds_no_caller_up_and_costs_the_least_important_lines(
     held_up(handler, stream)
     for number in range(25):
         log(handler, f"info {number}")
-    for number in range(25):
+    for number in range(10):
         log(handler, f"warning {number}", logging.WARNING)
     stream.free.set()
     handler.flush()
 
     found = messages(stream)
     assert [m for m in found if m.startswith("info")] == [f"info {n}" for n in range(10)]
-    assert [m for m in found if m.startswith("warning")] == [f"warning {n}" for n in range(25)]
+    assert [m for m in found if m.startswith("warning")] == [f"warning {n}" for n in range(10)]
     assert [m for m in found if MISSING in m] == [f"{m}" for m in found if m.endswith("lines=15")]
     assert sum(MISSING in m for m in found) == 1
+
+
+def test_a_disk_that_hangs_costs_no_endless_memory(handler: QueuedHandler, stream: Stream) -> None:
+    held_up(handler, stream)
+    for number in range(100):
+        log(handler, f"error {number}", logging.ERROR)
+    stream.free.set()
+    handler.flush()
+
+    found = messages(stream)
+    assert [m for m in found if m.startswith("error")] == [f"error {n}" for n in range(20)]
+    assert [m.rpartition("  ")[2] for m in found if MISSING in m] == ["lines=80"]
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), ValueError("closed")])

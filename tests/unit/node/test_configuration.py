@@ -9,7 +9,7 @@ import pytest
 from event_system.kernel.errors import ConfigurationError, ExposedServerError
 from event_system.node.configuration import load_settings
 from event_system.node.effective import MASK, effective_settings
-from event_system.node.settings import check_exposure
+from event_system.node.settings import check_exposure, is_exposed
 
 DEPLOYMENT_GUIDE = """\
 # 事件系统配置
@@ -150,7 +150,10 @@ def test_a_missing_secret_file_is_a_fault(file: Path) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.1.2.3"])
 def test_loopback_needs_no_key(host: str) -> None:
-    check_exposure(load_settings(None, {}, {"server.host": host}).settings)
+    settings = load_settings(None, {}, {"server.host": host}).settings
+
+    check_exposure(settings)
+    assert not is_exposed(settings)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "game.example"])

@@ -33,13 +33,13 @@ def test_durations_are_read(text: str | float, seconds: float) -> None:
     assert parse_duration(text) == timedelta(seconds=seconds)
 
 
-@pytest.mark.parametrize("text", ["", "soon", "-1s", "5", "1s2", "400d", True, None])
+@pytest.mark.parametrize("text", ["", "soon", "-1s", "5", "1s2", "4000d", True, None])
 def test_what_is_no_duration_is_refused(text: object) -> None:
     with pytest.raises(ValueError, match="a duration"):
         parse_duration(text)
 
 
-@pytest.mark.parametrize("text", ["", "big", "-1", "1TiB", 1.5, True])
+@pytest.mark.parametrize("text", ["", "big", "-1", "1PiB", 1.5, True])
 def test_what_is_no_size_is_refused(text: object) -> None:
     with pytest.raises(ValueError, match="a size"):
         parse_size(text)

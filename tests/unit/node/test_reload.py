@@ -65,7 +65,7 @@ class Site:
     def load(self) -> Loaded:
         return load_settings(self.path, {})
 
-    def apply(self, plan: ReloadPlan, new: Settings) -> None:
+    def apply(self, plan: ReloadPlan, new: Loaded) -> None:
         if self.fails is not None:
             raise self.fails
         self.applied.append(plan)

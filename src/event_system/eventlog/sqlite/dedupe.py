@@ -77,6 +77,16 @@ class Dedupe:
                 return True
         return False
 
+    def are_new(self, rows: Sequence[Row], keys: Sequence[int]) -> bool:
+        """Whether all of these rows, whose keys are given, can be stored just as they are."""
+        if len(set(keys)) < len(keys) or not self.recent.keys().isdisjoint(keys):
+            return False
+        for filter_ in self._filter_list:
+            for row, key in zip(rows, keys, strict=True):
+                if key in filter_ and self.find(row, (), 0) is not None:
+                    return False
+        return True
+
     def find(self, row: Row, pending: Sequence[Row], next_offset: int) -> int | None:
         """Offset of the stored event with this row's source and id, received in the window.
 

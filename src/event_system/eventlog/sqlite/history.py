@@ -7,14 +7,20 @@ from typing import TypeVar
 
 import apsw
 
-from event_system.eventlog.sqlite.index import DAMAGE, distrust
+from event_system.eventlog.sqlite.index import distrust
 from event_system.eventlog.sqlite.reader import Reader
 from event_system.eventlog.sqlite.search import Search, Snapshot, Wanted
 from event_system.events.event import Event
 from event_system.events.ports import Filter, Page
 from event_system.kernel.patterns import parse_pattern
+from event_system.sqlite.files import DAMAGE
 
 MAX_PAGE_BYTES = 16_777_216
+PAGE_SECONDS = 2.0
+"""What a search that reads data may take for one page."""
+
+_FIRST_WINDOW = 20_000
+_WINDOW_SECONDS = 0.1
 
 T = TypeVar("T")
 
@@ -26,8 +32,9 @@ class SqliteHistory:
     Raises `InvalidPatternError`, and what `Reader.run` raises.
     """
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, monotonic: Callable[[], float]) -> None:
         self._reader = reader
+        self._monotonic = monotonic
 
     async def find(
         self, query: Filter, *, limit: int, newest_first: bool, cursor: int | None
@@ -36,7 +43,10 @@ class SqliteHistory:
 
         def page(view: Snapshot) -> Page:
             low, high = _bounds(view, query, newest_first, cursor)
-            return _page(Search(view, wanted, newest_first).events(low, high), limit)
+            search = Search(view, wanted, newest_first)
+            if query.where:
+                return _Windows(search, self._monotonic).page(low, high, limit)
+            return _page(search.events(low, high), limit)
 
         return await self._look(page)
 
@@ -56,6 +66,20 @@ class SqliteHistory:
 
         return await self._look(event)
 
+    async def last_of(self, subject: str, after: int = 0) -> tuple[int, int]:
+        """The last offset of a subject's events after `after`, 0 where it has none.
+
+        With it comes how far the log has been looked at.
+        """
+        wanted = Wanted(subject=subject)
+
+        def last(view: Snapshot) -> tuple[int, int]:
+            found = Search(view, wanted, newest_first=True).events(after + 1, view.head)
+            event = next(found, None)
+            return (0 if event is None else event.offset), view.head
+
+        return await self._look(last)
+
     async def _look(self, look: Callable[[Snapshot], T]) -> T:
         return await self._reader.run(lambda connection: self._trusting(connection, look))
 
@@ -73,7 +97,7 @@ class SqliteHistory:
 
 def _wanted(query: Filter) -> Wanted:
     pattern = None if query.pattern is None else parse_pattern(query.pattern)
-    return Wanted(subject=query.subject, source=query.source, pattern=pattern)
+    return Wanted(subject=query.subject, source=query.source, pattern=pattern, where=query.where)
 
 
 def _bounds(
@@ -96,3 +120,47 @@ def _page(events: Iterator[Event], limit: int) -> Page:
         page.append(event)
         size += len(event.raw or b"")
     return Page(page, None)
+
+
+class _Windows:
+    """A search in windows of offsets, as many as the time of a page allows.
+
+    A window whose search was quick is followed by one twice as large, so what an index
+    narrows takes few of them.
+    """
+
+    def __init__(self, search: Search, monotonic: Callable[[], float]) -> None:
+        self._search = search
+        self._monotonic = monotonic
+        self._stopped_at: int | None = None
+
+    def page(self, low: int, high: int, limit: int) -> Page:
+        """As soon as the page is full, or the time over; what follows is not looked at."""
+        page: list[Event] = []
+        size = 0
+        for event in self._events(low, high):
+            page.append(event)
+            size += len(event.raw or b"")
+            if len(page) == limit or size >= MAX_PAGE_BYTES:
+                return Page(page, event.offset)
+        return Page(page, self._stopped_at)
+
+    def _events(self, low: int, high: int) -> Iterator[Event]:
+        began = self._monotonic()
+        end = began + PAGE_SECONDS
+        width = _FIRST_WINDOW
+        while low <= high:
+            if began >= end:
+                self._stopped_at = high + 1 if self._search.newest_first else low - 1
+                return
+            first, last = self._window(low, high, width)
+            yield from self._search.events(first, last)
+            low, high = (low, first - 1) if self._search.newest_first else (last + 1, high)
+            before, began = began, self._monotonic()
+            if began - before < _WINDOW_SECONDS:
+                width *= 2
+
+    def _window(self, low: int, high: int, width: int) -> tuple[int, int]:
+        if self._search.newest_first:
+            return max(low, high - width + 1), high
+        return low, min(high, low + width - 1)

@@ -16,6 +16,7 @@ from threading import Event, Thread
 import apsw
 
 from event_system.eventlog.sqlite.schema import INDEX_FILE, INDEX_LAYOUT, connect_index
+from event_system.sqlite.files import DAMAGE
 
 RUN_EVENTS = 16_384
 BLOCK_EVENTS = 64
@@ -23,7 +24,6 @@ REST_SECONDS = 0.05
 HURRY_RUNS = 16
 RETRY_SECONDS = 5.0
 DAMAGED_FILE = "index.damaged"
-DAMAGE = (apsw.CorruptError, apsw.NotADBError)
 
 _log = logging.getLogger(__name__)
 
@@ -69,6 +69,7 @@ class Indexer:
         *,
         head: int,
         on_run: Callable[[int, int, int], None],
+        floor: int = 0,
         run_events: int = RUN_EVENTS,
         rest_seconds: float = REST_SECONDS,
     ) -> None:
@@ -78,9 +79,10 @@ class Indexer:
         self._on_run = on_run
         self._run_events = run_events
         self._rest_seconds = rest_seconds
-        self._connection = open_index(directory, head, run_events)
+        self._floor = self._forgotten = floor
+        self._connection = open_index(directory, head, floor, run_events)
         newest = self._connection.execute(_NEWEST_RUN).fetchone()
-        self.indexed_through: int = newest[2] if newest else 0
+        self.indexed_through: int = newest[2] if newest else floor - floor % run_events
         self._wake = Event()
         self._stopping = Event()
         self._thread = Thread(target=self._run, name="eventlog-indexer", daemon=True)
@@ -93,6 +95,12 @@ class Indexer:
         """The log has grown up to `head`."""
         self._head = head
         if self._is_due() and not self._wake.is_set():
+            self._wake.set()
+
+    def forget(self, floor: int) -> None:
+        """Events up to `floor` are deleted: drop the runs before it, but for the newest."""
+        self._floor = floor
+        if floor - self._forgotten >= self._run_events:
             self._wake.set()
 
     def stop(self) -> None:
@@ -110,6 +118,7 @@ class Indexer:
             self._wake.clear()
             try:
                 self._build_due_runs()
+                self._drop_old_runs()
             except DAMAGE as error:
                 self.failure = str(error)
                 distrust(self._directory, error)
@@ -125,6 +134,18 @@ class Indexer:
             self._build_run()
             self.failure = None
             if self._stopping.wait(self._rest()):
+                return
+
+    def _drop_old_runs(self) -> None:
+        """One run a transaction, oldest first."""
+        old = "SELECT run FROM runs WHERE last_offset <= ? ORDER BY run"
+        self._forgotten = self._floor
+        last = min(self._floor, self.indexed_through - 1)
+        for (run,) in self._connection.execute(old, (last,)).fetchall():
+            with self._connection:
+                for table in ("keys", "type_runs", "runs"):
+                    self._connection.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - our own names
+            if self._stopping.wait(self._rest_seconds):
                 return
 
     def _rest(self) -> float:
@@ -160,13 +181,13 @@ class Indexer:
         index.execute(_INSERT_RUN, span)
 
 
-def open_index(directory: Path, head: int, run_events: int) -> apsw.Connection:
+def open_index(directory: Path, head: int, floor: int, run_events: int) -> apsw.Connection:
     """The index's connection; an index that does not fit the log is deleted first."""
     fault: str | None = "damage was found while it was in use"
     if not (directory / DAMAGED_FILE).exists():
         try:
             connection = connect_index(directory)
-            fault = _fault(connection, head, run_events)
+            fault = _fault(connection, head, floor, run_events)
         except DAMAGE as error:
             fault = str(error)
         else:
@@ -177,7 +198,7 @@ def open_index(directory: Path, head: int, run_events: int) -> apsw.Connection:
     return _replace(directory)
 
 
-def _fault(index: apsw.Connection, head: int, run_events: int) -> str | None:
+def _fault(index: apsw.Connection, head: int, floor: int, run_events: int) -> str | None:
     """Why the index does not fit the log; None where it does."""
     if index.pragma("user_version") != INDEX_LAYOUT:
         return "it has another layout"
@@ -189,7 +210,8 @@ def _fault(index: apsw.Connection, head: int, run_events: int) -> str | None:
         return f"it reaches to offset {last}, the log only to {head}"
     if last - first + 1 != run_events:
         return f"its runs have {last - first + 1} events instead of {run_events}"
-    if index.execute(_OF_THIS_LOG, {"run": run, "last": last}).fetchone() is None:
+    known = last <= floor or index.execute(_OF_THIS_LOG, {"run": run, "last": last}).fetchone()
+    if not known:
         return "it belongs to another log"
     return None
 

@@ -4,24 +4,43 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, TypeVar, cast
 
 import apsw
 
+from event_system.eventlog.sqlite.commit import GroupCommit, Operation
+from event_system.eventlog.sqlite.condition import append_if
 from event_system.eventlog.sqlite.dedupe import Dedupe
+from event_system.eventlog.sqlite.delayed import SqliteDelayedStore
 from event_system.eventlog.sqlite.history import SqliteHistory
 from event_system.eventlog.sqlite.index import RUN_EVENTS, Indexer
 from event_system.eventlog.sqlite.reader import Reader
-from event_system.eventlog.sqlite.schema import connect_events, connect_reader
+from event_system.eventlog.sqlite.schedules import SqliteScheduleStore
+from event_system.eventlog.sqlite.schema import EVENTS_FILE, connect_events, connect_reader
 from event_system.eventlog.sqlite.writer import Done, Writer
-from event_system.events.event import Row
+from event_system.events.event import Event, Row
 from event_system.events.ports import Commit, Slice
 from event_system.kernel.clock import Clock
 from event_system.kernel.errors import DataDirectoryError
+from event_system.sqlite.files import guarding
+
+T = TypeVar("T")
+
+LOST_LOG = "It holds the events themselves: bring it back from a backup."
+
+_DELETE = """
+DELETE FROM events WHERE offset BETWEEN :first AND :last
+AND offset NOT IN (SELECT value FROM json_each(:held)) RETURNING 1
+"""
+_SET_FLOOR = """
+INSERT INTO facts VALUES ('floor', :last)
+ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +53,10 @@ class LogSettings:
 
 
 class SqliteEventLog:
-    """Implements `events.ports.EventLog`; `history` implements `History`."""
+    """Implements `events.ports.EventLog`; `history` implements `History`.
+
+    `delayed` and `schedules` implement `scheduling.ports`.
+    """
 
     def __init__(
         self,
@@ -47,10 +69,12 @@ class SqliteEventLog:
         directory = settings.directory
         self._lock = lock_directory(directory)
         self._on_commit = on_commit
-        events = connect_events(directory)
-        self.lanes = _fixed_lanes(events, settings.lanes)
-        head, self.last_received_us = _newest(events)
-        self._indexer = Indexer(directory, head=head, on_run=self._run_built)
+        with guarding(directory / EVENTS_FILE, LOST_LOG):
+            events = connect_events(directory)
+            self.lanes = _fixed_lanes(events, settings.lanes)
+            head, self.last_received_us = _newest(events)
+        self._floor = _fact(events, "floor")
+        self._indexer = Indexer(directory, head=head, floor=self._floor, on_run=self._run_built)
         self.reader = Reader(directory)
         self._lookup = connect_reader(directory)
         self.dedupe = Dedupe(
@@ -61,7 +85,8 @@ class SqliteEventLog:
             window_us=settings.dedupe_window_us,
         )
         since_us = clock.now_us() - settings.dedupe_window_us
-        self.dedupe.load(head, self._indexer.indexed_through, since_us)
+        with guarding(directory / EVENTS_FILE, LOST_LOG):
+            self.dedupe.load(head, self._indexer.indexed_through, since_us)
         self._writer = Writer(
             events,
             self.dedupe,
@@ -71,12 +96,18 @@ class SqliteEventLog:
             now_us=clock.now_us,
             monotonic=clock.monotonic,
         )
-        self.history = SqliteHistory(self.reader)
+        self.history = SqliteHistory(self.reader, clock.monotonic)
+        self.schedules = SqliteScheduleStore(events, self._writer.submit)
+        self.delayed = SqliteDelayedStore(events, self.reader, self._writer.submit)
         self._events = events
 
     @property
     def head(self) -> int:
         return self._writer.head
+
+    @property
+    def floor(self) -> int:
+        return self._floor
 
     @property
     def failure(self) -> str | None:
@@ -95,8 +126,39 @@ class SqliteEventLog:
     def submit(self, rows: Sequence[Row], done: Done) -> None:
         self._writer.submit(rows, done)
 
+    async def perform(self, work: Callable[[GroupCommit], T]) -> T:
+        """What `work` returns, once that is durable; see `Operation`."""
+        done = asyncio.get_running_loop().create_future()
+        self._writer.submit(Operation(work), lambda result: _settle(done, result))
+        return cast("T", await done)
+
+    async def append_if(self, row: Row, expected: int) -> int:
+        return await append_if(self.history, self.perform, row, expected)
+
+    async def last_of(self, subject: str) -> int:
+        return (await self.history.last_of(subject))[0]
+
     async def read(self, after: int, limit: int, lanes: frozenset[int] | None = None) -> Slice:
         return await self.reader.read_after(after, limit, lanes)
+
+    async def delete(self, first: int, last: int, held: Sequence[int]) -> int:
+        """Delete these events but for the held ones; how many there were.
+
+        Nothing but retention may call it, for events that nobody needs any more.
+        """
+        span = {"first": first, "last": last, "held": json.dumps(list(held))}
+
+        def work(commit: GroupCommit) -> int:
+            commit.execute(_SET_FLOOR, span)
+            return len(commit.execute(_DELETE, span))
+
+        deleted = await self.perform(work)
+        self._floor = max(self._floor, last)
+        self._indexer.forget(self._floor)
+        return deleted
+
+    async def pick(self, offsets: Sequence[int]) -> list[Event]:
+        return await self.reader.pick(offsets)
 
     def _committed(self, commit: Commit, seconds: float) -> None:
         self._indexer.notify(commit.first + len(commit.rows) - 1)
@@ -119,6 +181,15 @@ class SqliteEventLog:
         self._lookup.close()
         self._events.close()
         self._lock.close()
+
+
+def _settle(future: asyncio.Future[Any], result: Any) -> None:
+    if future.done():  # the caller was cancelled; what was asked for is done all the same
+        return
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)
 
 
 def lock_directory(directory: Path) -> IO[str]:
@@ -146,7 +217,11 @@ def lock_directory(directory: Path) -> IO[str]:
 
 def _fixed_lanes(events: apsw.Connection, lanes: int) -> int:
     events.execute("INSERT OR IGNORE INTO facts VALUES ('lanes', ?)", (lanes,))
-    return int(events.execute("SELECT value FROM facts WHERE name = 'lanes'").get)
+    return _fact(events, "lanes")
+
+
+def _fact(events: apsw.Connection, name: str) -> int:
+    return int(events.execute("SELECT value FROM facts WHERE name = ?", (name,)).get or 0)
 
 
 def _newest(events: apsw.Connection) -> tuple[int, int]:

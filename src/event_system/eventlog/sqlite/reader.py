@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -32,6 +32,7 @@ _READ_LANES = f"""
 SELECT {EVENT_FIELDS} FROM events WHERE offset > :after AND offset <= :through
 AND lane IN (SELECT value FROM json_each(:lanes)) ORDER BY offset LIMIT :limit
 """  # noqa: S608 - our own names
+_PICK = f"SELECT {EVENT_FIELDS} FROM events WHERE offset = ?"  # noqa: S608 - our own names
 _HEAD = "SELECT coalesce(max(offset), 0) FROM events"
 
 
@@ -64,6 +65,10 @@ class Reader:
         """As `EventLog.read`; one call looks at a bounded part of the log only."""
         return await self._slices.run(lambda log: read_after(log, after, limit, lanes))
 
+    async def pick(self, offsets: Sequence[int]) -> list[Event]:
+        """As `EventLog.pick`."""
+        return await self._slices.run(lambda log: pick(log, offsets))
+
     async def close(self) -> None:
         """End running reads and close all connections."""
         await self._searches.close()
@@ -87,6 +92,19 @@ def read_after(log: apsw.Connection, after: int, limit: int, lanes: frozenset[in
         if len(events) == limit or size >= MAX_SLICE_BYTES:
             return Slice(events, event.offset)
     return Slice(events, through)
+
+
+def pick(log: apsw.Connection, offsets: Sequence[int]) -> list[Event]:
+    """The events at these offsets, up to `MAX_SLICE_BYTES` of them."""
+    events: list[Event] = []
+    size = 0
+    for offset in offsets:
+        for row in log.execute(_PICK, (offset,)):
+            events.append(Event(*row))
+            size += len(events[-1].raw or b"")
+        if size >= MAX_SLICE_BYTES:
+            break
+    return events
 
 
 class _Task(Generic[T]):

@@ -53,6 +53,44 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 """
 
+SCHEDULED_DDL = """
+CREATE TABLE IF NOT EXISTS scheduled (
+    number INTEGER PRIMARY KEY,
+    due_us INTEGER NOT NULL,
+    id_key INTEGER NOT NULL,
+    subject_key INTEGER,
+    type_key INTEGER NOT NULL,
+    source_key INTEGER NOT NULL,
+    lane INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    source TEXT NOT NULL,
+    id TEXT NOT NULL,
+    subject TEXT,
+    time_us INTEGER NOT NULL,
+    received_us INTEGER NOT NULL,
+    media_type TEXT,
+    traceparent TEXT,
+    extensions BLOB,
+    data BLOB
+);
+CREATE INDEX IF NOT EXISTS scheduled_due ON scheduled (due_us);
+CREATE INDEX IF NOT EXISTS scheduled_id ON scheduled (id_key);
+"""
+"""Events that wait for their time: the log's columns, and when they are due."""
+
+SCHEDULES_DDL = """
+CREATE TABLE IF NOT EXISTS schedules (
+    name TEXT PRIMARY KEY,
+    revision INTEGER NOT NULL,
+    definition BLOB NOT NULL,
+    next_us INTEGER,
+    last_us INTEGER,
+    fired_us INTEGER,
+    last_offset INTEGER,
+    fired INTEGER NOT NULL
+) WITHOUT ROWID;
+"""
+
 INDEX_LAYOUT = 1
 INDEX_DDL = f"""
 BEGIN;
@@ -85,6 +123,8 @@ def connect_events(directory: Path) -> apsw.Connection:
     connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
     connection.execute("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384;")
     connection.execute(EVENTS_DDL)
+    connection.execute(SCHEDULED_DDL)
+    connection.execute(SCHEDULES_DDL)
     return connection
 
 

@@ -20,7 +20,9 @@ import apsw
 
 from event_system.eventlog.sqlite.index import BLOCK_EVENTS
 from event_system.eventlog.sqlite.schema import COLUMNS
+from event_system.eventlog.sqlite.where import data_terms
 from event_system.events.event import KEY_COLUMNS, Event
+from event_system.events.where import DataTest
 from event_system.kernel.lanes import id_key, source_key, subject_key, type_key
 from event_system.kernel.patterns import matches
 
@@ -30,6 +32,7 @@ _SAMPLED_POSTINGS = 512
 
 _FIELDS = ", ".join(f"e.{name}" for name in ("offset", *COLUMNS[KEY_COLUMNS:]))
 _NEWEST_RUN = "SELECT run, last_offset FROM idx.runs ORDER BY run DESC LIMIT 1"
+_OLDEST_RUN = "SELECT first_offset FROM idx.runs ORDER BY run LIMIT 1"
 _HEAD = "SELECT coalesce(max(offset), 0) FROM events"
 _RECEIVED = "SELECT received_us FROM events WHERE offset >= ? ORDER BY offset LIMIT 1"
 _TYPES = "SELECT type, type_key FROM idx.types WHERE type GLOB ?"
@@ -58,7 +61,8 @@ Values: TypeAlias = Mapping[str, Any]
 class Snapshot:
     """Log and index as they were at one moment: no run committed meanwhile is seen by half.
 
-    `head` is the newest offset, `through` the last one that the index knows.
+    `head` is the newest offset; the index knows those after `before` up to `through`. Of the
+    events up to `before` retention has left a few.
     """
 
     def __init__(self, connection: apsw.Connection, *, indexed: bool = True) -> None:
@@ -66,6 +70,7 @@ class Snapshot:
         self._indexed = indexed
         self._open: list[apsw.Cursor] = []
         self.run_events = 1
+        self.before = 0
         self.through = 0
         self.head = 0
 
@@ -84,6 +89,7 @@ class Snapshot:
         if newest is not None:
             run, self.through = newest
             self.run_events = self.through // (run + 1)
+            self.before = self._connection.execute(_OLDEST_RUN).get - 1
         self.head = self._connection.execute(_HEAD).get
 
     def rows(self, sql: str, values: Values | tuple[Any, ...] = ()) -> apsw.Cursor:
@@ -122,6 +128,7 @@ class Wanted:
     subject: str | None = None
     source: str | None = None
     pattern: tuple[str, ...] | None = None
+    where: tuple[DataTest, ...] = ()
 
     @property
     def exact_type(self) -> str | None:
@@ -160,8 +167,12 @@ class Search:
         """Events with offsets from `low` to `high`; nothing is read before it is asked for."""
         if low > high:
             return iter(())
-        through = self.view.through
-        parts = [self._indexed(low, min(high, through)), self._scan(max(low, through + 1), high)]
+        before, through = self.view.before, self.view.through
+        parts = [
+            self._scan(low, min(high, before)),
+            self._indexed(max(low, before + 1), min(high, through)),
+            self._scan(max(low, through + 1), high),
+        ]
         return chain.from_iterable(reversed(parts) if self.newest_first else parts)
 
     def _indexed(self, low: int, high: int) -> Iterator[Event]:
@@ -210,8 +221,11 @@ class Search:
     ) -> Iterator[Event]:
         for row in self.view.rows(sql, values):
             event = Event(*row)
-            if pattern is None or matches(pattern, event.type):
+            if (pattern is None or matches(pattern, event.type)) and self._holds(event):
                 yield event
+
+    def _holds(self, event: Event) -> bool:
+        return all(test.holds(event) for test in self.wanted.where)
 
     @property
     def _way(self) -> str:
@@ -264,7 +278,10 @@ class Search:
 
 
 def _terms(wanted: Wanted, type_: str | None) -> tuple[str, dict[str, Any]]:
-    """SQL that is true of what is wanted, and its values; patterns are still to be verified."""
+    """SQL that is true of what is wanted, and its values.
+
+    Patterns and conditions on data are still to be verified.
+    """
     type_ = type_ or wanted.exact_type
     terms = ["TRUE"]
     values: dict[str, Any] = {}
@@ -281,6 +298,10 @@ def _terms(wanted: Wanted, type_: str | None) -> tuple[str, dict[str, Any]]:
     if wanted.wildcard is not None and type_ is None:
         terms.append("e.type GLOB :glob")
         values["glob"] = _glob(wanted.wildcard)
+    if wanted.where:  # last: only here is the data read
+        term, bound = data_terms(wanted.where)
+        terms.append(term)
+        values |= bound
     return " AND ".join(terms), values
 
 

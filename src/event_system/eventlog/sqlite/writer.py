@@ -1,7 +1,8 @@
 """The one thread that writes the log: group commit.
 
 Submissions that arrive while one transaction is on its way to the disk form the next one, so
-one fsync serves them all. Nobody is told anything before the commit returned.
+one fsync serves them all. Nobody is told anything before the commit returned. `commit.py` has
+what belongs to one transaction.
 """
 
 from __future__ import annotations
@@ -10,36 +11,25 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import chain
 from queue import SimpleQueue
 from threading import Thread
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import apsw
 
+from event_system.eventlog.sqlite.commit import GroupCommit, Operation
 from event_system.eventlog.sqlite.dedupe import Dedupe
-from event_system.eventlog.sqlite.schema import COLUMNS
 from event_system.events.event import Row
-from event_system.events.ports import Appended, Commit
-from event_system.kernel.errors import StoppingError, StorageError
+from event_system.events.ports import Commit
+from event_system.kernel.errors import EventSystemError, StoppingError, StorageError
 
 MAX_ROWS_PER_COMMIT = 8192
-_LARGEST_BUCKET = 256  # apsw keeps prepared statements of up to 16 kB of SQL text
 
-Done: TypeAlias = Callable[[Appended], None]
-Submission: TypeAlias = tuple[Sequence[Row], Done]
-Outcome: TypeAlias = list[tuple[Done, Appended]]
+Done: TypeAlias = Callable[[Any], None]
+Submission: TypeAlias = tuple["Sequence[Row] | Operation[Any]", Done]
+Outcome: TypeAlias = list[tuple[Done, Any]]
 
 _log = logging.getLogger(__name__)
-
-
-def _insert(rows: int) -> str:
-    group = "(" + ",".join("?" * len(COLUMNS)) + ")"
-    return f"INSERT INTO events ({','.join(COLUMNS)}) VALUES {','.join([group] * rows)}"  # noqa: S608 - our own names
-
-
-_BUCKETS = [(1 << power, _insert(1 << power)) for power in range(8, -1, -1)]
-assert _BUCKETS[0][0] == _LARGEST_BUCKET
 
 
 class Writer:
@@ -77,11 +67,16 @@ class Writer:
     def start(self) -> None:
         self._thread.start()
 
-    def submit(self, rows: Sequence[Row], done: Done) -> None:
+    def submit(self, work: Sequence[Row] | Operation[Any], done: Done) -> None:
+        """Append rows, or do an operation, in the next transaction.
+
+        `done` is called on the loop once that is durable: with the rows' offsets or what the
+        operation returned, or with an error where nothing of it was stored.
+        """
         if self._closed:
             done(StoppingError())
             return
-        self._queue.append((rows, done))
+        self._queue.append((work, done))
         if self._sleeping:
             self._sleeping = False
             # after this turn of the loop, so that all requests that it reads share a commit
@@ -125,74 +120,44 @@ class Writer:
             except IndexError:
                 break
             batch.append(submission)
-            rows += len(submission[0])
+            rows += len(submission[0])  # an operation counts as one
         return batch
 
     def _write(self, batch: list[Submission]) -> None:
         started = self._monotonic()
-        fresh: list[Row] = []
-        first = self._next
+        commit = GroupCommit(self._connection, self._dedupe, self._next)
         try:
-            outcome = self._transaction(batch, fresh)
+            outcome = self._transaction(batch, commit)
         except Exception as error:  # noqa: BLE001 - whatever it is, the senders must be told
-            self._roll_back(fresh)
+            commit.roll_back()
             if len(batch) > 1 and not isinstance(error, apsw.FullError | apsw.IOError):
                 for submission in batch:  # one bad row must not refuse its neighbours'
                     self._write([submission])
                 return
             self.failure = str(error)
-            _log.error("a commit failed: %s", error, extra={"context": {"rows": len(fresh)}})
+            context = {"context": {"rows": len(commit.pending)}}
+            _log.error("a commit failed: %s", error, extra=context)
             refusal = StorageError(f"nothing was stored: {error}")
             self._tell(None, [(done, refusal) for _, done in batch], 0.0)
         else:
-            self._next = first + len(fresh)
+            self._next = commit.next
             self.failure = None
-            handed = sum(len(rows) for rows, _ in batch)
-            commit = Commit(first, fresh, handed - len(fresh))
-            self._tell(commit, outcome, self._monotonic() - started)
+            told = Commit(commit.first, commit.pending, commit.duplicates)
+            self._tell(told, outcome, self._monotonic() - started)
 
-    def _transaction(self, batch: list[Submission], fresh: list[Row]) -> Outcome:
-        at = self._next
-        may_know, recent = self._dedupe.may_know, self._dedupe.recent
+    def _transaction(self, batch: list[Submission], commit: GroupCommit) -> Outcome:
         outcome: Outcome = []
-        self._connection.execute("BEGIN IMMEDIATE")
-        for rows, done in batch:
-            offsets = []
-            for row in rows:
-                key = row[0] ^ row[3]
-                if may_know(key):
-                    stored = self._dedupe.find(row, fresh, at)
-                    if stored is not None:
-                        offsets.append(-stored)
-                        continue
-                    recent.pop(key, None)
-                recent[key] = at
-                fresh.append(row)
-                offsets.append(at)
-                at += 1
-            outcome.append((done, offsets))
-        if fresh:
-            self._insert(fresh)
-            last = self._connection.last_insert_rowid()
-            if last != at - 1:
-                raise StorageError(f"the log ends at {last}, not {at - 1}")
-        self._connection.execute("COMMIT")
+        commit.begin()
+        for work, done in batch:
+            if type(work) is not Operation:
+                outcome.append((done, commit.append(work)))  # type: ignore[arg-type]  # rows
+                continue
+            try:
+                outcome.append((done, work.run(commit)))
+            except EventSystemError as refusal:  # it has written nothing
+                outcome.append((done, refusal))
+        commit.end()
         return outcome
-
-    def _insert(self, rows: list[Row]) -> None:
-        """Insert with few statements: buckets of powers of two stay in the statement cache."""
-        execute = self._connection.execute
-        start, left = 0, len(rows)
-        for size, sql in _BUCKETS:
-            while left >= size:
-                execute(sql, tuple(chain.from_iterable(rows[start : start + size])))
-                start += size
-                left -= size
-
-    def _roll_back(self, fresh: list[Row]) -> None:
-        self._dedupe.forget(fresh)
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
 
     def _tell(self, commit: Commit | None, outcome: Outcome, seconds: float) -> None:
         self._on_loop(self._deliver, commit, outcome, seconds)

@@ -11,11 +11,12 @@ from typing import Any
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example, Operation
 
-from event_system.http.openapi.examples import STREAM, shown
+from event_system.http.openapi.examples import LINES, STREAM, shown
 from event_system.http.problems import MEDIA_TYPE, Problem, problem
 from event_system.kernel.errors import EventSystemError, InvalidQueryError, UnauthorizedError
 
 _EVENT_STREAM = "text/event-stream"
+_LINES = "application/x-ndjson"
 
 
 @dataclass
@@ -50,6 +51,13 @@ def stream_answers(*errors: type[EventSystemError]) -> dict[int, ResponseSpec]:
     example = shown("answer", "two events and a gap", STREAM)
     stream = _spec(str, "Events as they are stored.", [example], _EVENT_STREAM)
     return problems(*errors) | {200: stream}
+
+
+def line_answers(*errors: type[EventSystemError]) -> dict[int, ResponseSpec]:
+    """The answers of an export."""
+    example = shown("answer", "two events", LINES)
+    lines = _spec(str, "One event a line.", [example], _LINES)
+    return problems(*errors) | {200: lines}
 
 
 def page_answers(shape: type[Any], meaning: str, media_type: str) -> dict[int, ResponseSpec]:

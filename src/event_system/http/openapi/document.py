@@ -21,7 +21,10 @@ _DESCRIPTION: Final = (
 )
 _TAGS: Final = [
     Tag(name="events", description="Trigger events, look at them, follow them."),
+    Tag(name="scheduled", description="Events that wait for their time."),
+    Tag(name="schedules", description="Events that are fired by the clock, again and again."),
     Tag(name="listeners", description="What handles events, and how far it is."),
+    Tag(name="types", description="The catalogue of event types and their schemas."),
     Tag(name="health", description="How the node is. Needs no key."),
     Tag(name="docs", description="This description. Needs no key."),
 ]
@@ -54,7 +57,23 @@ def document(
         openapi_config=config,
         logging_config=None,
     )
-    return {name: _mended(value) for name, value in app.openapi_schema.to_schema().items()}
+    made = {name: _mended(value) for name, value in app.openapi_schema.to_schema().items()}
+    for item in made["paths"].values():
+        for operation in item.values():
+            _tell_body(operation.get("requestBody", {}))
+    return made
+
+
+def _tell_body(body: dict[str, Any]) -> None:
+    """Put a body's examples beside its schema; one that may be null may be left out."""
+    for content in body.get("content", {}).values():
+        schema = content.get("schema", {})
+        if examples := schema.pop("examples", None):
+            content["examples"] = {
+                f"example-{n}": {"value": value} for n, value in enumerate(examples, 1)
+            }
+        if {"type": "null"} in schema.get("oneOf", ()):
+            body["required"] = False
 
 
 def _mended(node: Any) -> Any:

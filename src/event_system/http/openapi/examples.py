@@ -36,6 +36,7 @@ RECEIPT: Final[dict[str, Any]] = {
         {"listener": "greet", "ms": 0.03, "result": "Level 10, player-17!"},
     ],
 }
+SUBJECT: Final[dict[str, Any]] = {"subject": "player-17", "last_offset": 42}
 BATCH_RECEIPT: Final[dict[str, Any]] = {
     "accepted": 1,
     "duplicates": 1,
@@ -57,6 +58,40 @@ EVENT: Final[dict[str, Any]] = {
     "lane": 5,
     "data": {"level": 10},
 }
+SCHEDULED_EVENT: Final[dict[str, Any]] = {
+    "deliver_at": "2026-11-22T20:00:00.000Z",
+    "accepted_at": "2026-11-21T12:00:00.123Z",
+    "specversion": "1.0",
+    "id": "auction-7-end",
+    "source": "game-eu-1",
+    "type": "auction.end",
+    "subject": "auction-7",
+    "time": "2026-11-22T20:00:00.000Z",
+    "data": {"item": "sword"},
+}
+SCHEDULE_DEFINITION: Final[dict[str, Any]] = {
+    "cron": "0 4 * * *",
+    "time_zone": "Europe/Berlin",
+    "event": {"type": "guild.tax.due", "data": {"percent": 3}},
+    "jitter_seconds": 60,
+}
+SCHEDULE: Final[dict[str, Any]] = {
+    "name": "guild-tax",
+    "cron": "0 4 * * *",
+    "time_zone": "Europe/Berlin",
+    "event": {"type": "guild.tax.due", "source": "schedule", "data": {"percent": 3}},
+    "jitter_seconds": 60,
+    "catch_up": "one",
+    "enabled": True,
+    "start": None,
+    "end": None,
+    "next": "2026-11-22T03:00:17.402Z",
+    "last": "2026-11-21T03:00:41.933Z",
+    "last_offset": 7041,
+    "fired": 12,
+}
+SCHEDULES: Final[dict[str, Any]] = {"schedules": [SCHEDULE]}
+SCHEDULED_PAGE: Final[dict[str, Any]] = {"events": [SCHEDULED_EVENT], "next": None}
 EVENT_PAGE: Final[dict[str, Any]] = {"events": [EVENT], "next": "NDIuOGYxYzJhM2I"}
 EVENT_DETAIL: Final[dict[str, Any]] = {
     "event": EVENT,
@@ -65,13 +100,31 @@ EVENT_DETAIL: Final[dict[str, Any]] = {
         {
             "listener": "leaderboard",
             "mode": "async",
-            "state": "failed",
+            "state": "retrying",
             "error": "KeyError: 'level'",
-            "attempts": 1,
-            "at": "2026-11-21T12:00:00.140Z",
+            "attempts": 2,
+            "at": "2026-11-21T12:00:00.840Z",
+            "due": "2026-11-21T12:00:03.127Z",
         },
     ],
 }
+DEAD_LETTER: Final[dict[str, Any]] = {
+    "listener": "leaderboard",
+    "offset": 42,
+    "type": "player.level_up",
+    "state": "dead",
+    "attempts": 5,
+    "error": "KeyError: 'level'",
+    "first_failed_at": "2026-11-21T12:00:00.140Z",
+    "last_failed_at": "2026-11-21T12:01:07.311Z",
+    "died_at": "2026-11-21T12:01:07.311Z",
+}
+DEAD_LETTERS: Final[dict[str, Any]] = {"dead_letters": [DEAD_LETTER], "next": "bGVhZGVyYm9hcmQ"}
+DEAD_LETTER_DETAIL: Final[dict[str, Any]] = {
+    "dead_letter": {**DEAD_LETTER, "traceback": "Traceback (most recent call last):\n…"},
+    "event": EVENT,
+}
+DEAD_LETTER_COUNT: Final[dict[str, Any]] = {"count": 17, "done": True}
 SELF_TEST: Final[dict[str, Any]] = {
     "ok": True,
     "id": ID,
@@ -105,7 +158,14 @@ LISTENER: Final[dict[str, Any]] = {
     "lag": 0,
     "cursors": {"0": 41, "1": 42},
     "last_error": None,
+    "paused_until": None,
 }
+PAUSED: Final[dict[str, Any]] = {
+    **LISTENER,
+    "state": "paused",
+    "paused_until": "2026-11-21T13:00:00.000Z",
+}
+REMOVED: Final[dict[str, Any]] = {**LISTENER, "patterns": [], "state": "removed", "lag": 17}
 LISTENERS: Final[dict[str, Any]] = {"listeners": [LISTENER]}
 HEALTH: Final[dict[str, Any]] = {
     "status": "ok",
@@ -119,6 +179,10 @@ STREAM: Final = (
     'event: gap\ndata: {"from":43,"to":1066}\n\n'
     "id: 1067\nevent: event\n"
     'data: {"specversion":"1.0","id":"login-5735","type":"player.login","offset":1067}\n\n'
+)
+LINES: Final = (
+    '{"specversion":"1.0","id":"login-4711","source":"eu-1","type":"player.login","offset":42}\n'
+    '{"specversion":"1.0","id":"login-4712","source":"eu-1","type":"player.login","offset":43}\n'
 )
 
 

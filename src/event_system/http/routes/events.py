@@ -11,10 +11,12 @@ from litestar.types import ASGIApp
 
 from event_system.events.event import cloudevent
 from event_system.events.ports import Filter
+from event_system.events.where import parse_where
 from event_system.http import views
 from event_system.http.app import Services
-from event_system.http.openapi.answers import answers, stream_answers
+from event_system.http.openapi.answers import answers, line_answers, stream_answers
 from event_system.http.openapi.examples import EVENT_DETAIL, EVENT_PAGE, SELF_TEST
+from event_system.http.openapi.forms import CONDITIONS, FIELDS, MOMENT, PATTERN
 from event_system.http.query import Cursors, moment_us, parse_fields, rest_of_path, select
 from event_system.http.replies import json_reply
 from event_system.http.selftest import SelfTest
@@ -22,6 +24,7 @@ from event_system.http.sse import LiveResponse
 from event_system.kernel.errors import (
     EventNotFoundError,
     InvalidPatternError,
+    SlowQueryError,
     StoppingError,
     TooManyStreamsError,
 )
@@ -29,21 +32,36 @@ from event_system.kernel.patterns import parse_pattern
 
 _EVENTS = b"/api/events/"
 _UNAVAILABLE = 503
+_LINES = (b"content-type", b"application/x-ndjson")
 
 Type: TypeAlias = Annotated[
     str | None,
     QueryParameter(
         name="type",
         description="Type or pattern: `*` is one segment, `>` the rest (`player.*`).",
+        schema_extra=PATTERN,
     ),
 ]
 Source: TypeAlias = Annotated[str | None, QueryParameter(description="Exactly this source.")]
 Subject: TypeAlias = Annotated[str | None, QueryParameter(description="Exactly this subject.")]
 _MOMENT = "RFC 3339 (`2026-11-21T12:00:00Z`), `now`, or a time ago (`-15m`; ms, s, m, h, d)."
 Since: TypeAlias = Annotated[
-    str | None, QueryParameter(description=f"Received at or after: {_MOMENT}")
+    str | None, QueryParameter(description=f"Received at or after: {_MOMENT}", schema_extra=MOMENT)
 ]
-Until: TypeAlias = Annotated[str | None, QueryParameter(description=f"Received before: {_MOMENT}")]
+Until: TypeAlias = Annotated[
+    str | None, QueryParameter(description=f"Received before: {_MOMENT}", schema_extra=MOMENT)
+]
+Where: TypeAlias = Annotated[
+    list[str] | None,
+    QueryParameter(
+        description=(
+            "A condition on the data: a path, one of `=`, `!=`, `<`, `<=`, `>`, `>=`, and a JSON "
+            "value or plain text (`data.level>=10`, `data.items[0].id=7`, "
+            '`data["odd name"]!=x`), or `exists` (`data.guild exists`). Up to 8; all must hold.'
+        ),
+        schema_extra=CONDITIONS,
+    ),
+]
 Order: TypeAlias = Annotated[
     Literal["newest", "oldest"], QueryParameter(description="Which events come first.")
 ]
@@ -54,7 +72,10 @@ Cursor: TypeAlias = Annotated[
 ]
 Fields: TypeAlias = Annotated[
     str | None,
-    QueryParameter(description="Attributes to answer, by commas; `extensions` names all others."),
+    QueryParameter(
+        description="Attributes to answer, by commas; `extensions` names all others.",
+        schema_extra=FIELDS,
+    ),
 ]
 
 
@@ -63,7 +84,10 @@ Fields: TypeAlias = Annotated[
     operation_id="listEvents",
     tags=["events"],
     summary="Find events",
-    description="A page of the events that match; `next` continues, null ends.",
+    description=(
+        "A page of the events that match; `next` continues, null ends. A search with `where` "
+        "ends after two seconds: its page may then be short or empty, and `next` goes on."
+    ),
     responses=answers(views.EventPage, EVENT_PAGE, InvalidPatternError),
 )
 async def list_events(
@@ -73,30 +97,46 @@ async def list_events(
     subject: Subject = None,
     since: Since = None,
     until: Until = None,
+    where: Where = None,
     order: Order = "newest",
     limit: Limit = 50,
     cursor: Cursor = None,
     fields: Fields = None,
 ) -> Response[bytes]:
-    now_us = services.clock.now_us()
-    if type_ is not None:
-        parse_pattern(type_)
+    wanted = _filter(services, type_, source, subject, since, until, where)
     chosen = parse_fields(fields)
-    cursors = Cursors(type_, source, subject, since, until, order)
+    cursors = Cursors(type_, source, subject, since, until, order, *(where or ()))
     page = await services.history.find(
-        Filter(
-            pattern=type_,
-            source=source,
-            subject=subject,
-            since_us=moment_us(since, "since", now_us),
-            until_us=moment_us(until, "until", now_us),
-        ),
+        wanted,
         limit=limit,
         newest_first=order == "newest",
         cursor=cursors.decode(cursor),
     )
     events = [select(cloudevent(event), chosen) for event in page.events]
     return json_reply({"events": events, "next": cursors.encode(page.next)})
+
+
+def _filter(
+    services: Services,
+    type_: str | None,
+    source: str | None,
+    subject: str | None,
+    since: str | None,
+    until: str | None,
+    where: list[str] | None,
+) -> Filter:
+    """The filter that the parameters say. Raises `InvalidQueryError`, `InvalidPatternError`."""
+    now_us = services.clock.now_us()
+    if type_ is not None:
+        parse_pattern(type_)
+    return Filter(
+        pattern=type_,
+        source=source,
+        subject=subject,
+        since_us=moment_us(since, "since", now_us),
+        until_us=moment_us(until, "until", now_us),
+        where=parse_where(where or ()),
+    )
 
 
 @get(
@@ -151,12 +191,48 @@ async def stream_events(
     type_: Type = None,
     source: Source = None,
     subject: Subject = None,
+    where: Where = None,
     last_event_id: LastId = None,
     resume_after: LastIdHeader = None,
 ) -> ASGIApp:
-    wanted = Filter(pattern=type_, source=source, subject=subject)
+    conditions = parse_where(where or ())
+    wanted = Filter(pattern=type_, source=source, subject=subject, where=conditions)
     after = last_event_id if resume_after is None else resume_after
     return LiveResponse(services.tail.subscribe(wanted, after))
+
+
+After: TypeAlias = Annotated[
+    int, QueryParameter(ge=0, description="Begin after this offset; 0 is the beginning.")
+]
+
+
+@get(
+    "/api/events/export",
+    operation_id="exportEvents",
+    tags=["events"],
+    summary="Export events",
+    description=(
+        "Everything that is stored now and matches, oldest first, as lines of CloudEvents JSON. "
+        "The header `X-Export-Through` has the offset that the export goes to. An answer that "
+        "breaks off is continued with `after`, the offset of the last whole line. Empty lines "
+        "come while the node searches."
+    ),
+    responses=line_answers(InvalidPatternError, SlowQueryError, TooManyStreamsError, StoppingError),
+)
+async def export_events(
+    services: NamedDependency[Services],
+    type_: Type = None,
+    source: Source = None,
+    subject: Subject = None,
+    since: Since = None,
+    until: Until = None,
+    where: Where = None,
+    after: After = 0,
+) -> ASGIApp:
+    wanted = _filter(services, type_, source, subject, since, until, where)
+    export = await services.exports.begin(services.history, services.tail, wanted, after)
+    through = (b"x-export-through", b"%d" % export.through)
+    return LiveResponse(export, headers=(_LINES, through))
 
 
 @post(
@@ -179,4 +255,4 @@ async def self_test(
     return json_reply(report, 200 if report.ok else _UNAVAILABLE)
 
 
-ROUTES = (list_events, get_event, stream_events, self_test)
+ROUTES = (list_events, get_event, stream_events, export_events, self_test)

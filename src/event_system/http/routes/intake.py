@@ -8,7 +8,7 @@ from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 
 from event_system.http import views
-from event_system.http.access import READS_QUERY
+from event_system.http.access import READS_QUERY, UNPACKS
 from event_system.http.app import Services
 from event_system.http.ingest import BATCH, PROBE, TRIGGER, Route
 from event_system.http.openapi.answers import answers
@@ -16,32 +16,46 @@ from event_system.http.openapi.bodies import BatchOperation, TriggerOperation
 from event_system.http.openapi.examples import BATCH_RECEIPT, RECEIPT
 from event_system.http.problems import problem_headers
 from event_system.kernel.errors import (
+    BacklogFullError,
     BatchTooLargeError,
     BodyTooLargeError,
+    BusyError,
     EventTooLargeError,
+    IdempotencyConflictError,
+    IdempotencyKeyError,
     InvalidBatchError,
     InvalidEventError,
     MalformedBodyError,
+    MalformedEncodingError,
+    PreconditionError,
+    PreconditionFailedError,
     ProbeDisabledError,
+    RateLimitedError,
     RequestTimeoutError,
     StoppingError,
     StorageError,
     UnavailableError,
+    UnfairShareError,
+    UnsupportedEncodingError,
     UnsupportedMediaTypeError,
 )
 
 _FIRST_BAD_STATUS = 400
+_OPT: Final = {READS_QUERY: True, UNPACKS: True}
 _UNABLE: Final = (StorageError, UnavailableError, StoppingError)
+_TOO_MUCH: Final = (RateLimitedError, BacklogFullError, BusyError, UnfairShareError)
 _EVENT_ERRORS: Final = (
+    *(MalformedEncodingError, UnsupportedEncodingError),
     *(InvalidEventError, MalformedBodyError, UnsupportedMediaTypeError, EventTooLargeError),
-    *(BodyTooLargeError, RequestTimeoutError, *_UNABLE),
+    *(IdempotencyKeyError, BodyTooLargeError, RequestTimeoutError, *_UNABLE),
+    *(PreconditionError, *_TOO_MUCH),
 )
 
 
 @post(
     "/api/events/trigger",
     status_code=200,
-    opt={READS_QUERY: True},
+    opt=_OPT,
     operation_class=TriggerOperation,
     operation_id="trigger",
     tags=["events"],
@@ -51,7 +65,13 @@ _EVENT_ERRORS: Final = (
         "`id`) within `event.dedupe_window` is stored once: `duplicate` is then true and "
         "`offset` is the first one. `results` is there only where sync listeners ran."
     ),
-    responses=answers(views.Receipt, RECEIPT, *_EVENT_ERRORS),
+    responses=answers(
+        views.Receipt,
+        RECEIPT,
+        IdempotencyConflictError,
+        PreconditionFailedError,
+        *_EVENT_ERRORS,
+    ),
 )
 async def trigger(
     request: Request[Any, Any, Any], services: NamedDependency[Services]
@@ -61,7 +81,7 @@ async def trigger(
 
 @get(
     "/api/events/trigger",
-    opt={READS_QUERY: True},
+    opt=_OPT,
     operation_id="probe",
     tags=["events"],
     summary="Trigger a probe",
@@ -80,7 +100,7 @@ async def probe(
 @post(
     "/api/events/batch",
     status_code=200,
-    opt={READS_QUERY: True},
+    opt=_OPT,
     operation_class=BatchOperation,
     operation_id="batch",
     tags=["events"],
@@ -116,7 +136,7 @@ async def _answer(
         answer.body,
         status_code=answer.status,
         media_type=answer.media_type.decode(),
-        headers=problem_headers(answer.status) if bad else {},
+        headers={**(problem_headers(answer.status) if bad else {}), **answer.headers()},
     )
 
 

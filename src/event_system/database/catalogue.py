@@ -1,0 +1,68 @@
+"""The catalogue of event types in `catalogue.db`: primary data, on stable storage at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+
+from event_system.events.catalogue.entry import TypeEntry, from_bytes, to_bytes
+from event_system.kernel.errors import DataDirectoryError, StorageError
+
+CATALOGUE_FILE: Final = "catalogue.db"
+_DDL = "CREATE TABLE IF NOT EXISTS types (name TEXT PRIMARY KEY, entry BLOB NOT NULL) WITHOUT ROWID"
+_PUT = "INSERT INTO types VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET entry = excluded.entry"
+_DELETE = "DELETE FROM types WHERE name = ?"
+_ENTRIES = "SELECT entry FROM types ORDER BY name"
+
+
+class SqliteCatalogue:
+    """Implements `events.ports.CatalogueStore`. Every change ends in an fsync.
+
+    The file holds few and small rows, so each entry is one row of JSON. Raises
+    `DataDirectoryError` where the file cannot be used.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / CATALOGUE_FILE
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="catalogue")
+        try:
+            self._connection = _connect(self._path)
+        except apsw.Error as error:
+            raise DataDirectoryError(f"{self._path}: {error}", where=str(self._path)) from error
+
+    def load(self) -> list[TypeEntry]:
+        try:
+            return [from_bytes(row[0]) for row in self._connection.execute(_ENTRIES)]
+        except (apsw.Error, ValueError) as error:
+            raise DataDirectoryError(f"{self._path}: {error}", where=str(self._path)) from error
+
+    async def put(self, entry: TypeEntry) -> None:
+        await self._write(_PUT, (entry.name, to_bytes(entry)))
+
+    async def delete(self, name: str) -> None:
+        await self._write(_DELETE, (name,))
+
+    async def _write(self, sql: str, values: Sequence[Any]) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(self._thread, self._connection.execute, sql, values)
+        except apsw.Error as error:
+            raise StorageError(f"{self._path.name}: {error}") from error
+
+    async def close(self) -> None:
+        """Close the file; nothing may be asked afterwards."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
+        self._thread.shutdown(wait=False)
+
+
+def _connect(path: Path) -> apsw.Connection:
+    connection = apsw.Connection(str(path))
+    connection.set_busy_timeout(5000)
+    connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+    connection.execute(_DDL)
+    return connection

@@ -1,0 +1,354 @@
+"""The table of failed deliveries: parked, blocking and dead ones.
+
+`RetryTable` is its SQL, on a connection that the caller owns; `RetryRows` calls it from the event
+loop. One index, (listener, state, at_us, offset), serves everything: what is due, lists, counts;
+so nothing is ever scanned that is not asked for. Numbers by state are kept by triggers.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, TypeAlias, TypeVar
+
+import apsw
+
+from event_system.delivery.ports import (
+    DEAD,
+    Counts,
+    Due,
+    Failure,
+    FailurePage,
+    Parked,
+    Place,
+    Selection,
+    Step,
+)
+from event_system.kernel.patterns import matches, parse_pattern
+
+T = TypeVar("T")
+Run: TypeAlias = Callable[[Callable[[apsw.Connection], T]], Awaitable[T]]
+Entry: TypeAlias = tuple[int, int, str, int, str]
+"""at_us, offset, listener, id, type: sorted as lists are."""
+
+_DDL = """
+CREATE TABLE IF NOT EXISTS {t} (
+    id INTEGER PRIMARY KEY,
+    offset INTEGER NOT NULL,
+    listener TEXT NOT NULL,
+    lane INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    state TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    at_us INTEGER NOT NULL,
+    first_us INTEGER NOT NULL,
+    last_us INTEGER NOT NULL,
+    error TEXT NOT NULL,
+    traceback TEXT NOT NULL,
+    UNIQUE (offset, listener)
+);
+CREATE INDEX IF NOT EXISTS {t}_at ON {t} (listener, state, at_us, offset);
+CREATE TABLE IF NOT EXISTS {t}_counts (
+    listener TEXT NOT NULL,
+    state TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    PRIMARY KEY (listener, state)
+) WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS {t}_added AFTER INSERT ON {t} BEGIN
+    INSERT INTO {t}_counts VALUES (new.listener, new.state, 1)
+    ON CONFLICT DO UPDATE SET number = number + 1;
+END;
+CREATE TRIGGER IF NOT EXISTS {t}_removed AFTER DELETE ON {t} BEGIN
+    UPDATE {t}_counts SET number = number - 1
+    WHERE listener = old.listener AND state = old.state;
+END;
+CREATE TRIGGER IF NOT EXISTS {t}_changed AFTER UPDATE OF state ON {t}
+WHEN new.state <> old.state BEGIN
+    UPDATE {t}_counts SET number = number - 1
+    WHERE listener = old.listener AND state = old.state;
+    INSERT INTO {t}_counts VALUES (new.listener, new.state, 1)
+    ON CONFLICT DO UPDATE SET number = number + 1;
+END;
+"""
+_RECORD = """
+INSERT INTO {t} (listener, offset, lane, type, state, attempts, at_us, error, traceback,
+    first_us, last_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (offset, listener) DO UPDATE
+SET state = excluded.state, attempts = excluded.attempts, at_us = excluded.at_us,
+    error = excluded.error, traceback = excluded.traceback, last_us = excluded.last_us
+"""
+_AGAIN = """
+UPDATE {t} SET state = ?, attempts = ?, at_us = ?, error = ?, traceback = ?, last_us = ?
+WHERE offset = ? AND listener = ?
+"""
+_DONE = "DELETE FROM {t} WHERE listener = ? AND offset = ?"
+_DUE = """
+SELECT offset, attempts FROM {t}
+WHERE listener = ? AND state = 'retrying' AND at_us <= ? ORDER BY at_us, offset LIMIT ?
+"""
+_NEXT = "SELECT min(at_us) FROM {t} WHERE listener = ? AND state = 'retrying' AND at_us > ?"
+_FIELDS = (
+    "listener, offset, lane, type, state, attempts, at_us, error, traceback, first_us, last_us"
+)
+_OF = "SELECT {f} FROM {t} WHERE offset = ? ORDER BY listener"
+_OFFSETS = "SELECT DISTINCT offset FROM {t} WHERE offset BETWEEN ? AND ?"
+_AFTER = "SELECT {plain} FROM {t} WHERE offset > ?"
+_BY_ID = "SELECT {f} FROM {t} WHERE id = ?"
+_COUNTS = "SELECT listener, state, number FROM {t}_counts WHERE number > 0"
+_RISING = """
+SELECT at_us, offset, listener, id, type FROM {t}
+WHERE listener = :listener AND state = :state AND at_us < :until
+AND (at_us, offset) > (:at, :offset) ORDER BY at_us, offset
+"""
+_FALLING = """
+SELECT at_us, offset, listener, id, type FROM {t}
+WHERE listener = :listener AND state = :state AND at_us >= :since
+AND (at_us, offset) < (:at, :offset) ORDER BY at_us DESC, offset DESC
+"""
+_AT_OFFSETS = """
+SELECT at_us, offset, listener, id, type FROM {t}
+WHERE offset IN (SELECT value FROM json_each(?)) AND state = ?
+"""
+_REQUEUE = """
+UPDATE {t} SET state = 'retrying', attempts = 0, at_us = ?
+WHERE id IN (SELECT value FROM json_each(?))
+"""
+_DISCARD = "DELETE FROM {t} WHERE id IN (SELECT value FROM json_each(?))"
+
+
+class RetryTable:
+    """The table `name` and its SQL. Callers hold the transactions."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._ddl = self._sql(_DDL)
+        self._record, self._again, self._done = map(self._sql, (_RECORD, _AGAIN, _DONE))
+        self._due, self._next, self._counts = map(self._sql, (_DUE, _NEXT, _COUNTS))
+        self._of, self._after, self._by_id = map(self._sql, (_OF, _AFTER, _BY_ID))
+        self._rising, self._falling, self._at = map(self._sql, (_RISING, _FALLING, _AT_OFFSETS))
+        self._offsets = self._sql(_OFFSETS)
+        self._requeue, self._discard = map(self._sql, (_REQUEUE, _DISCARD))
+
+    def _sql(self, text: str) -> str:
+        plain = _FIELDS.replace("traceback", "''")
+        return text.format(t=self._name, f=_FIELDS, plain=plain)
+
+    def create(self, connection: apsw.Connection) -> None:
+        connection.execute(self._ddl)
+
+    def counts(self, connection: apsw.Connection) -> dict[str, Counts]:
+        found: dict[str, Counts] = {}
+        for listener, state, number in connection.execute(self._counts):
+            before = found.get(listener, Counts())
+            if state == DEAD:
+                found[listener] = Counts(before.retrying, number)
+            else:
+                found[listener] = Counts(before.retrying + number, before.dead)
+        return found
+
+    # One by one
+
+    def record(self, connection: apsw.Connection, failures: Iterable[Failure]) -> None:
+        """Keep failures, new or known."""
+        connection.executemany(self._record, [_values(f) for f in failures])
+
+    def settle(
+        self,
+        connection: apsw.Connection,
+        failures: Iterable[Failure],
+        done: Iterable[tuple[str, int]],
+    ) -> None:
+        """Keep what became of known failures."""
+        connection.executemany(self._again, [_changes(f) for f in failures])
+        connection.executemany(self._done, done)
+
+    def due(self, connection: apsw.Connection, listener: str, now_us: int, limit: int) -> Due:
+        rows = connection.execute(self._due, (listener, now_us, limit))
+        parked = [Parked(*row) for row in rows]
+        return Due(parked, connection.execute(self._next, (listener, now_us)).get)
+
+    def of(self, connection: apsw.Connection, offset: int) -> list[Failure]:
+        return [Failure(*row) for row in connection.execute(self._of, (offset,))]
+
+    def after(self, connection: apsw.Connection, offset: int) -> list[Failure]:
+        return [Failure(*row) for row in connection.execute(self._after, (offset,))]
+
+    def offsets(self, connection: apsw.Connection, first: int, last: int) -> list[int]:
+        return [offset for (offset,) in connection.execute(self._offsets, (first, last))]
+
+    # Many, in bounded steps
+
+    def find(
+        self,
+        connection: apsw.Connection,
+        wanted: Selection,
+        limit: int,
+        after: Place | None,
+        newest_first: bool,
+    ) -> FailurePage:
+        seen, entries = self._walk(connection, wanted, LOOKS, after, newest_first)
+        chosen = entries[:limit]
+        failures = [Failure(*connection.execute(self._by_id, (e[3],)).get) for e in chosen]
+        if len(entries) > limit:
+            return FailurePage(failures, chosen[-1][:3])
+        return FailurePage(failures, seen)
+
+    def count(
+        self, connection: apsw.Connection, wanted: Selection, limit: int, after: Place | None
+    ) -> Step:
+        seen, entries = self._walk(connection, wanted, limit, after)
+        return Step(len(entries), seen)
+
+    def requeue(
+        self,
+        connection: apsw.Connection,
+        wanted: Selection,
+        now_us: int,
+        limit: int,
+        after: Place | None,
+    ) -> Step:
+        seen, entries = self._walk(connection, wanted, limit, after)
+        connection.execute(self._requeue, (now_us, json.dumps([e[3] for e in entries])))
+        return Step(len(entries), seen)
+
+    def discard(
+        self, connection: apsw.Connection, wanted: Selection, limit: int, after: Place | None
+    ) -> Step:
+        seen, entries = self._walk(connection, wanted, limit, after)
+        connection.execute(self._discard, (json.dumps([e[3] for e in entries]),))
+        return Step(len(entries), seen)
+
+    def _walk(
+        self,
+        connection: apsw.Connection,
+        wanted: Selection,
+        limit: int,
+        after: Place | None,
+        newest_first: bool = False,
+    ) -> tuple[Place | None, list[Entry]]:
+        """Where the walk over up to `limit` entries ended (None: all seen), and the chosen."""
+        if wanted.offsets is not None:
+            return None, self._at_offsets(connection, wanted, newest_first)
+        entries = list(islice(self._entries(connection, wanted, after, newest_first), limit))
+        seen = entries[-1][:3] if len(entries) == limit else None
+        return seen, [e for e in entries if _matches(e, wanted)]
+
+    def _at_offsets(
+        self, connection: apsw.Connection, wanted: Selection, newest_first: bool
+    ) -> list[Entry]:
+        values = json.dumps(sorted(wanted.offsets or ())), wanted.state
+        entries: list[Entry] = sorted(connection.execute(self._at, values), reverse=newest_first)
+        return [
+            e
+            for e in entries
+            if wanted.since_us <= e[0] < wanted.until_us
+            and wanted.listener in (None, e[2])
+            and _matches(e, wanted)
+        ]
+
+    def _entries(
+        self,
+        connection: apsw.Connection,
+        wanted: Selection,
+        after: Place | None,
+        newest_first: bool,
+    ) -> Iterator[Entry]:
+        names = self.counts(connection) if wanted.listener is None else [wanted.listener]
+        sql = self._falling if newest_first else self._rising
+        cursors = [
+            connection.execute(sql, _bounds(wanted, name, after, newest_first)) for name in names
+        ]
+        return heapq.merge(*cursors, reverse=newest_first)
+
+
+LOOKS = 5_000
+"""Entries that one page looks at."""
+
+
+def _bounds(
+    wanted: Selection, listener: str, after: Place | None, newest_first: bool
+) -> dict[str, Any]:
+    """Parameters of one listener's part of a walk; its own places are (at_us, offset)."""
+    found: dict[str, Any] = {"listener": listener, "state": wanted.state}
+    found |= {"since": wanted.since_us, "until": wanted.until_us}
+    if after is None:
+        at, offset = (wanted.until_us, 0) if newest_first else (wanted.since_us, 0)
+    else:
+        at, offset, last = after
+        if newest_first and listener < last:
+            offset += 1
+        elif not newest_first and listener > last:
+            offset -= 1
+    return {**found, "at": at, "offset": offset}
+
+
+def _matches(entry: Entry, wanted: Selection) -> bool:
+    return wanted.pattern is None or matches(parse_pattern(wanted.pattern), entry[4])
+
+
+def _values(f: Failure) -> tuple[Any, ...]:
+    return (
+        *(f.listener, f.offset, f.lane, f.type, f.state, f.attempts, f.at_us),
+        *(f.error, f.traceback, f.first_us, f.last_us),
+    )
+
+
+def _changes(f: Failure) -> tuple[Any, ...]:
+    return f.state, f.attempts, f.at_us, f.error, f.traceback, f.last_us, f.offset, f.listener
+
+
+class RetryRows:
+    """Implements `delivery.ports.RetryStore`: a table, a way to read it and one to write it.
+
+    `write` runs its work in a transaction.
+    """
+
+    def __init__(
+        self, table: RetryTable, read: Run[Any], write: Run[Any], counts: dict[str, Counts]
+    ) -> None:
+        self._table = table
+        self._read = read
+        self._write = write
+        self.counts = counts
+
+    def refresh(self, connection: apsw.Connection) -> None:
+        """Renew the counts; called after a write, in whatever thread that was."""
+        self.counts = self._table.counts(connection)
+
+    async def due(self, listener: str, now_us: int, limit: int) -> Due:
+        found: Due = await self._read(lambda c: self._table.due(c, listener, now_us, limit))
+        return found
+
+    async def settle(self, failures: Sequence[Failure], done: Sequence[tuple[str, int]]) -> None:
+        await self._change(lambda c: self._table.settle(c, failures, done))
+
+    async def find(
+        self, wanted: Selection, limit: int, after: Place | None, *, newest_first: bool
+    ) -> FailurePage:
+        page: FailurePage = await self._read(
+            lambda c: self._table.find(c, wanted, limit, after, newest_first)
+        )
+        return page
+
+    async def count(self, wanted: Selection, limit: int, after: Place | None) -> Step:
+        step: Step = await self._read(lambda c: self._table.count(c, wanted, limit, after))
+        return step
+
+    async def requeue(
+        self, wanted: Selection, now_us: int, limit: int, after: Place | None
+    ) -> Step:
+        return await self._change(lambda c: self._table.requeue(c, wanted, now_us, limit, after))
+
+    async def discard(self, wanted: Selection, limit: int, after: Place | None) -> Step:
+        return await self._change(lambda c: self._table.discard(c, wanted, limit, after))
+
+    async def _change(self, work: Callable[[apsw.Connection], T]) -> T:
+        def write(connection: apsw.Connection) -> T:
+            result = work(connection)
+            self.refresh(connection)
+            return result
+
+        result: T = await self._write(write)
+        return result

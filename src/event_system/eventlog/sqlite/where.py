@@ -1,0 +1,76 @@
+"""Conditions on data as SQL: true at least of what they are true of.
+
+What the SQL lets through is still to be tested (`DataTest.holds`); it is there to spare a scan
+the decoding of most events, and runs without the interpreter. An object that names a member
+twice is read here by the first and there by the last one: it is found where both fit.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from event_system.events.where import EXISTS, DataTest, Path
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ROUNDING = 1e-12
+# Data is stored as a BLOB; a short JSON text in one could be taken for SQLite's binary JSON.
+_TEXT = "CAST(e.data AS TEXT)"
+_IS_JSON = (
+    "e.data IS NOT NULL AND (e.media_type IS NULL OR e.media_type LIKE '%json%') "
+    f"AND CASE WHEN json_valid({_TEXT}) THEN {{}} END"
+)
+
+
+def data_terms(where: Sequence[DataTest]) -> tuple[str, dict[str, Any]]:
+    """A term, and its values; `where` is not empty."""
+    terms: list[str] = []
+    values: dict[str, Any] = {}
+    for number, test in enumerate(where):
+        term, bound = _term(test, number)
+        terms.append(term)
+        values |= bound
+    return _IS_JSON.format(" AND ".join(terms)), values
+
+
+def _term(test: DataTest, number: int) -> tuple[str, dict[str, Any]]:
+    path = _sql_path(test.path)
+    if path is None:
+        return "TRUE", {}
+    name = f"path{number}"
+    found = f"{_TEXT} ->> :{name}"
+    if test.operator in (EXISTS, "!=") or test.value is None:
+        return f"json_type({_TEXT}, :{name}) IS NOT NULL", {name: path}
+    compare, bounds = _comparison(test, number)
+    return f"({found}) {compare}", {name: path, **bounds}
+
+
+def _comparison(test: DataTest, number: int) -> tuple[str, dict[str, Any]]:
+    """What follows the value that was found; borders belong to it, `holds` looks closer."""
+    low, high = _range(test.value)
+    names = {"low": f"low{number}", "high": f"high{number}"}
+    if test.operator == "=":
+        sql = "BETWEEN :{low} AND :{high}".format(**names)
+        return sql, {names["low"]: low, names["high"]: high}
+    if test.operator in ("<", "<="):
+        return "<= :{high}".format(**names), {names["high"]: high}
+    return ">= :{low}".format(**names), {names["low"]: low}
+
+
+def _range(value: Any) -> tuple[Any, Any]:
+    """Between what a value may lie once SQLite has read it; it rounds long numbers its own way."""
+    if isinstance(value, str | bool):
+        return value, value
+    largest = int(sys.float_info.max)
+    near = float(max(-largest, min(largest, value)))
+    slack = abs(near) * _ROUNDING + sys.float_info.min
+    return near - slack, near + slack
+
+
+def _sql_path(path: Path) -> str | None:
+    """The path as SQLite writes it; None where a name has characters that it could mistake."""
+    if not all(isinstance(step, int) or _PLAIN.fullmatch(step) for step in path):
+        return None
+    return "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)

@@ -1,0 +1,164 @@
+"""Who may send how many events: limits by key, by source and by type, judged together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from operator import itemgetter
+from typing import Any, Final, Literal, TypeAlias
+
+from event_system.events.event import Row
+from event_system.events.limits import Buckets, Name, Rate
+from event_system.kernel.errors import RateLimitedError
+from event_system.kernel.patterns import matches, parse_pattern
+from event_system.kernel.quota import Standing
+
+Kind: TypeAlias = Literal["key", "source", "type"]
+MAX_REMEMBERED = 10_000
+_COLUMNS: Final[Mapping[str, tuple[int, int]]] = {"source": (3, 6), "type": (2, 5)}
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The rate of one kind of name, and the rates of some by pattern; None is no limit.
+
+    The first pattern that matches counts. Those of types are event type patterns, the others
+    have `*` for any characters.
+    """
+
+    kind: Kind
+    rate: Rate | None = None
+    overrides: tuple[tuple[str, Rate | None], ...] = ()
+
+    @property
+    def limits_any(self) -> bool:
+        return any(rate is not None for rate in (self.rate, *dict(self.overrides).values()))
+
+    def rate_of(self, name: str) -> Rate | None:
+        for pattern, rate in self.overrides:
+            if self._matches(pattern, name):
+                return rate
+        return self.rate
+
+    def _matches(self, pattern: str, name: str) -> bool:
+        if self.kind == "type":
+            return matches(parse_pattern(pattern), name)
+        return fnmatchcase(name, pattern.replace("[", "[[]").replace("?", "[?]"))
+
+
+Claim: TypeAlias = tuple[Buckets, Name, float]
+"""A bucket, whose it is, and when it is full again after what was taken."""
+
+
+class _Kind:
+    """A limit at work: the buckets of each of its rates."""
+
+    def __init__(self, limit: Limit) -> None:
+        self.limit = limit
+        self.policy = f"per_{limit.kind}"
+        self.columns = _COLUMNS.get(limit.kind)
+        self._buckets: dict[Rate, Buckets] = {}
+        self._known: dict[Name, Buckets | None] = {}
+        self.only = None if limit.rate is None or limit.overrides else self._of(limit.rate)
+
+    def _of(self, rate: Rate) -> Buckets:
+        return self._buckets.setdefault(rate, Buckets(rate, self.policy))
+
+    def buckets_of(self, key: Name, name: str) -> Buckets | None:
+        """The buckets of a name's rate; None where it has no limit."""
+        if key in self._known:
+            return self._known[key]
+        rate = self.limit.rate_of(name)
+        if len(self._known) >= MAX_REMEMBERED:
+            self._known.clear()
+        buckets = self._known[key] = None if rate is None else self._of(rate)
+        return buckets
+
+    def asked(self, sender: str, rows: Sequence[Row]) -> Iterable[tuple[tuple[Any, str], int]]:
+        """The names that the rows count for, by key, and how many events each."""
+        if self.columns is None:
+            return (((sender, sender), len(rows)),)
+        pairs: Any = map(itemgetter(*self.columns), rows)
+        return Counter(pairs).items()
+
+    def refusal(self, name: str, rate: Rate, wait: float) -> RateLimitedError:
+        return RateLimitedError(
+            f"{self.limit.kind} {name[:80]!r} may send {rate.per_second:g} events a second, "
+            f"{rate.burst} at once; try again in {wait:.3g} s",
+            where=f"limits.{self.policy}",
+            standing=Standing(self.policy, rate.burst, rate.span, 0.0, wait),
+        )
+
+
+class Limiter:
+    """All limits of a node. `active` is False where there are none. Loop thread only."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self.active = False
+        self.now = monotonic()
+        """The moment of the last judgement; it never goes back."""
+        self._monotonic = monotonic
+        self._kinds: list[_Kind] = []
+
+    def configure(self, limits: Iterable[Limit]) -> None:
+        """From now on these limits count. One that has changed begins with full buckets."""
+        before = {kind.limit: kind for kind in self._kinds}
+        self._kinds = [before.get(limit) or _Kind(limit) for limit in limits if limit.limits_any]
+        self.active = bool(self._kinds)
+
+    def admit(self, sender: str, rows: Sequence[Row]) -> list[Claim]:
+        """Take the events of a request from every bucket, or from none.
+
+        What comes back are the buckets as they are now. Raises `RateLimitedError`.
+        """
+        self.now = max(self.now, self._monotonic())
+        claims = self._ask_for_one(sender, rows[0]) if len(rows) == 1 else self._ask(sender, rows)
+        for buckets, key, after in claims:
+            buckets.take(key, after, self.now)
+        return claims
+
+    def _ask_for_one(self, sender: str, row: Row) -> list[Claim]:
+        """As `_ask`, at half the cost."""
+        now = self.now
+        claims: list[Claim] = []
+        for kind in self._kinds:
+            columns = kind.columns
+            key: Any = sender if columns is None else row[columns[0]]
+            buckets = kind.only or kind.buckets_of(key, _name(kind, sender, row))
+            if buckets is not None:
+                after = buckets.after(key, 1, now)
+                if after - now > buckets.room:
+                    wait = buckets.wait(after, 1, now)
+                    raise kind.refusal(_name(kind, sender, row), buckets.rate, wait)
+                claims.append((buckets, key, after))
+        return claims
+
+    def _ask(self, sender: str, rows: Sequence[Row]) -> list[Claim]:
+        now = self.now
+        claims: list[Claim] = []
+        for kind in self._kinds:
+            for (key, name), events in kind.asked(sender, rows):
+                buckets = kind.buckets_of(key, name)
+                if buckets is not None:
+                    after = buckets.after(key, events, now)
+                    if wait := buckets.wait(after, events, now):
+                        raise kind.refusal(name, buckets.rate, wait)
+                    claims.append((buckets, key, after))
+        return claims
+
+
+def _name(kind: _Kind, sender: str, row: Row) -> str:
+    return sender if kind.columns is None else str(row[kind.columns[1]])
+
+
+def standings(claims: Iterable[Claim], now: float) -> list[Standing]:
+    """How the tightest bucket of each policy stands."""
+    tightest: dict[str, Standing] = {}
+    for buckets, _, after in claims:
+        standing = buckets.standing(after, now)
+        known = tightest.get(standing.policy)
+        if known is None or standing.left < known.left:
+            tightest[standing.policy] = standing
+    return list(tightest.values())

@@ -1,0 +1,72 @@
+"""What every `CatalogueStore` promises, over each implementation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from event_system.database.catalogue import CATALOGUE_FILE, SqliteCatalogue
+from event_system.events.catalogue.changes import declared, renewed
+from event_system.events.catalogue.entry import TypeEntry
+from event_system.events.ports import CatalogueStore
+from event_system.kernel.errors import DataDirectoryError
+from tests.support.memory_catalogue import MemoryCatalogue
+
+Open: TypeAlias = Callable[[Path], CatalogueStore]
+STORES: dict[str, Open] = {
+    "memory": lambda directory: MemoryCatalogue(),
+    "sqlite": SqliteCatalogue,
+}
+
+
+@pytest.fixture(params=STORES)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> CatalogueStore:
+    return STORES[request.param](tmp_path)
+
+
+def entry(name: str, owner: str = "team") -> TypeEntry:
+    """With everything that an entry can have."""
+    value = {
+        "owner": owner,
+        "description": "Ein Übungstyp",
+        "enabled": False,
+        "mode": "lenient",
+        "deprecated": {"message": "old", "since": "2026-11-21", "replacement": "b.c"},
+        "rate_limit": {"per_second": 2.5, "burst": 10},
+        "max_size": 1000,
+        "versions": [{"schema": {"type": "object"}, "note": "first"}, {"schema": True}],
+        "current": 1,
+    }
+    return renewed(declared(name, value, "api"), None, 1_700_000_000_000_000)
+
+
+async def test_what_was_put_is_loaded_whole_and_ordered(store: CatalogueStore) -> None:
+    for name in ("b.b", "a.a"):
+        await store.put(entry(name))
+
+    assert store.load() == [entry("a.a"), entry("b.b")]
+
+
+async def test_a_second_put_replaces(store: CatalogueStore) -> None:
+    await store.put(entry("a.a"))
+    await store.put(entry("a.a", owner="others"))
+
+    assert [each.owner for each in store.load()] == ["others"]
+
+
+async def test_delete_forgets_and_may_be_repeated(store: CatalogueStore) -> None:
+    await store.put(entry("a.a"))
+    for _ in range(2):
+        await store.delete("a.a")
+
+    assert store.load() == []
+
+
+async def test_a_file_that_is_no_catalogue_is_named(tmp_path: Path) -> None:
+    (tmp_path / CATALOGUE_FILE).write_bytes(b"no database" * 1000)
+
+    with pytest.raises(DataDirectoryError, match=CATALOGUE_FILE):
+        SqliteCatalogue(tmp_path).load()

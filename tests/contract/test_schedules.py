@@ -1,0 +1,136 @@
+"""One suite over every place where schedules are kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from event_system.eventlog.sqlite.log import LogSettings, SqliteEventLog
+from event_system.events.event import Row
+from event_system.kernel.clock import SystemClock
+from event_system.scheduling.delayed import answer_of
+from event_system.scheduling.ports import KeptSchedule, ScheduleStore, Step
+from event_system.scheduling.schedule import Schedule, Template
+from tests.support.memory_log import MemoryLog
+from tests.support.memory_schedules import MemoryScheduleStore
+from tests.support.rows import LANES, row
+
+DAILY = Schedule(cron="0 0 * * *", event=Template("tick"))
+HOURLY = Schedule(cron="0 * * * *", event=Template("tick"))
+NOW = SystemClock().now_us()
+
+
+class Place:
+    """A store, and what somebody else would find there."""
+
+    def __init__(self, store: ScheduleStore, look: Callable[[], list[KeptSchedule]]) -> None:
+        self.store = store
+        self.look = look
+
+    async def put(self, schedule: KeptSchedule) -> None:
+        await answer_of(partial(self.store.put, schedule))
+
+    async def advance(self, *steps: Step) -> list[list[int] | None]:
+        moved: list[Sequence[int] | None] = await answer_of(partial(self.store.advance, steps))
+        return [None if each is None else list(each) for each in moved]
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
+    if request.param == "memory":
+        memory = MemoryScheduleStore(MemoryLog())
+        yield Place(memory, lambda: [memory.stored[name] for name in sorted(memory.stored)])
+        return
+    log = SqliteEventLog(
+        LogSettings(tmp_path, LANES, 86_400_000_000),
+        clock=SystemClock(),
+        loop=asyncio.get_running_loop(),
+        on_commit=lambda commit, seconds: None,
+    )
+    log.start()
+    yield Place(log.schedules, lambda: type(log.schedules)(log._events, log._writer.submit).kept)
+    await log.stop()
+
+
+def kept(name: str, next_us: int | None = 10, definition: Schedule = DAILY) -> KeptSchedule:
+    return KeptSchedule(name=name, revision=1, definition=definition, next_us=next_us)
+
+
+def rows(*ids: str) -> list[Row]:
+    return [row(id_, received_us=NOW) for id_ in ids]
+
+
+def moved(before: KeptSchedule, next_us: int, fired: int) -> KeptSchedule:
+    return replace(before, next_us=next_us, last_us=before.next_us, fired_us=NOW, fired=fired)
+
+
+async def test_a_schedule_is_kept_under_its_name(place: Place) -> None:
+    await place.put(kept("b"))
+    await place.put(kept("a", None))
+
+    assert place.look() == [kept("a", None), kept("b")]
+
+
+async def test_events_and_the_next_moment_are_stored_together(place: Place) -> None:
+    before = kept("a")
+    await place.put(before)
+    after = moved(before, 20, 2)
+
+    assert await place.advance(Step(before, rows("e1", "e2"), after)) == [[1, 2]]
+    assert place.look() == [replace(after, last_offset=2)]
+
+
+async def test_a_moment_that_was_fired_is_not_fired_again(place: Place) -> None:
+    before = kept("a")
+    await place.put(before)
+    step = Step(before, rows("e1"), moved(before, 20, 1))
+    await place.advance(step)
+
+    assert await place.advance(step) == [None]
+    assert [each.fired for each in place.look()] == [1]
+
+
+async def test_a_schedule_that_was_changed_meanwhile_does_not_fire(place: Place) -> None:
+    before = kept("a")
+    await place.put(before)
+    changed = replace(before, revision=2, definition=HOURLY)
+    await place.put(changed)
+
+    assert await place.advance(Step(before, rows("e1"), moved(before, 20, 1))) == [None]
+    assert place.look() == [changed]
+
+
+async def test_a_deleted_schedule_does_not_fire(place: Place) -> None:
+    before = kept("a")
+    await place.put(before)
+    await answer_of(partial(place.store.delete, "a"))
+
+    assert await place.advance(Step(before, rows("e1"), moved(before, 20, 1))) == [None]
+    assert place.look() == []
+
+
+async def test_a_change_keeps_what_was_fired(place: Place) -> None:
+    before = kept("a")
+    await place.put(before)
+    await place.advance(Step(before, rows("e1"), moved(before, 20, 1)))
+    await place.put(KeptSchedule(name="a", revision=2, definition=HOURLY, next_us=15))
+
+    (found,) = place.look()
+
+    assert (found.fired, found.last_offset, found.last_us) == (1, 1, 10)
+    assert (found.definition, found.next_us, found.revision) == (HOURLY, 15, 2)
+
+
+async def test_a_firing_that_is_in_the_log_already_is_not_stored_again(place: Place) -> None:
+    before, other = kept("a"), kept("b")
+    for each in (before, other):
+        await place.put(each)
+    await place.advance(Step(before, rows("e1"), moved(before, 20, 1)))
+
+    assert await place.advance(Step(other, rows("e1"), moved(other, 20, 1))) == [[-1]]
+    assert [each.last_offset for each in place.look()] == [1, 1]
