@@ -1,86 +1,72 @@
-"""Runs benchmarks and writes the table of results."""
+"""Runs benchmarks and writes what came out to docs/performance.md and .build/bench/."""
 
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib
-import os
-import platform
 import sys
-import time
+import traceback
 from pathlib import Path
 
-from benchmarks.harness import Result, Run, scratch
+from benchmarks.report import RAW, Run, Section, commit, machine
 
 NAMES = (
-    "http_single",
-    "delivery",
-    "batch",
-    "sync_dispatch",
-    "inprocess",
-    "idle",
-    "large",
-    "peers.measure",
+    *("http_single", "delivery", "batch", "sync_dispatch", "many_listeners", "inprocess"),
+    *("idle", "large", "peers", "everything_on", "scheduled", "retention"),
 )
-BEGIN, END = "<!-- results -->", "<!-- /results -->"
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}")
-    parser.add_argument("--quick", action="store_true", help="shorter, less steady")
-    parser.add_argument("--write", type=Path, help="a page whose results are to be renewed")
-    options = parser.parse_args()
-    (Path(__file__).parent.parent / ".build").mkdir(exist_ok=True)
-    run = Run(options.quick)
+    options = _options()
+    RAW.mkdir(parents=True, exist_ok=True)
+    where, what = machine(), commit()
+    failed = False
     for name in options.names or NAMES:
-        print(f"{name}", flush=True)
-        importlib.import_module(f"benchmarks.{name}").run(run)
-    table = _table(run.results, _machine())
-    print(table)
-    if options.write:
-        _write(options.write, table)
-    return 1 if any(result.met is False for result in run.results) else 0
+        section = _measure(name, Run(options.quick, options.events), where, what)
+        section.save()
+        if options.write and not options.quick:
+            section.write(options.write, NAMES)
+        failed |= section.failed()
+    return 1 if failed else 0
 
 
-def _machine() -> str:
-    model = next(
-        (
-            line.split(":")[1].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        "unknown processor",
+def _options() -> argparse.Namespace:
+    names = "\n".join(f"  {name:16}{_about(name).partition(chr(10))[0]}" for name in NAMES)
+    parser = argparse.ArgumentParser(
+        prog="benchmarks",
+        description=__doc__,
+        epilog=f"benchmarks:\n{names}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    kernel, python = platform.release(), platform.python_version()
-    syncs = f"{_fsyncs_per_second():,.0f} fdatasync/s"
-    return f"{os.cpu_count()} × {model}, Linux {kernel}, Python {python}, {syncs}"
+    parser.add_argument("names", nargs="*", metavar="NAME", help="by default all")
+    parser.add_argument("--quick", action="store_true", help="small and rough; writes no page")
+    parser.add_argument("--events", type=int, help="how much to store where much is stored first")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="the page to renew")
+    options = parser.parse_args()
+    if unknown := sorted(set(options.names) - set(NAMES)):
+        parser.error(f"no benchmark is called {', '.join(unknown)}")
+    return options
 
 
-def _fsyncs_per_second() -> float:
-    with scratch() as directory, (directory / "probe").open("wb") as file:
-        started = time.perf_counter()
-        for _ in range(500):
-            file.write(b"x" * 4096)
-            file.flush()
-            os.fdatasync(file.fileno())
-        return 500 / (time.perf_counter() - started)
+def _about(name: str) -> str:
+    """What a benchmark's module says of itself, without importing what it measures."""
+    path = Path(__file__).parent / name
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return ast.get_docstring(ast.parse(file.read_text())) or ""
 
 
-def _table(results: list[Result], machine: str) -> str:
-    lines = [f"Measured {time.strftime('%Y-%m-%d')} on {machine}.", ""]
-    lines += ["| benchmark | what | value | target | met |", "|---|---|---|---|---|"]
-    for r in results:
-        met = {None: "", True: "yes", False: "**no**"}[r.met]
-        lines.append(f"| {r.benchmark} | {r.what} | {r.value:,.2f} {r.unit} | {r.target} | {met} |")
-    return "\n".join(lines)
-
-
-def _write(page: Path, table: str) -> None:
-    text = page.read_text()
-    head, _, rest = text.partition(BEGIN)
-    tail = rest.partition(END)[2]
-    page.write_text(f"{head}{BEGIN}\n{table}\n{END}{tail}")
+def _measure(name: str, run: Run, where: str, what: str) -> Section:
+    print(name, flush=True)
+    error = ""
+    try:
+        importlib.import_module(f"benchmarks.{name}").run(run)
+    except Exception as failure:  # noqa: BLE001 - the others are still measured
+        traceback.print_exc()
+        error = f"{type(failure).__name__}: {str(failure)[:300]}"
+    events = f" --events {run.events}" if run.events else ""
+    command = f'make bench ARGS="{name}{events}"'
+    return Section(name, _about(name), command, where, what, run.rows, error)
 
 
 sys.exit(main())

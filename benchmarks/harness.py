@@ -1,4 +1,4 @@
-"""What all benchmarks share: processes, wrk, medians, and results with their targets."""
+"""Processes of a measurement: the node, servers beside it, their directories and ports."""
 
 from __future__ import annotations
 
@@ -8,100 +8,20 @@ import re
 import shutil
 import signal
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 KEY = "esk_benchmark"
-# A timeout is an answer after two seconds: slow, but an answer.
-_SOCKET_ERRORS = re.compile(r"Socket errors: (?!connect 0, read 0, write 0)")
-_UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One line of the table. `target` is None where there is only a figure to know."""
-
-    benchmark: str
-    what: str
-    value: float
-    unit: str
-    target: str = ""
-    met: bool | None = None
-
-
-@dataclass(slots=True)
-class Run:
-    """One whole run: how long each measurement takes, how often, and what came out."""
-
-    quick: bool
-    results: list[Result] = field(default_factory=list)
-
-    @property
-    def rounds(self) -> int:
-        return 3
-
-    @property
-    def seconds(self) -> int:
-        return 3 if self.quick else 6
-
-    def figure(self, benchmark: str, what: str, value: float, unit: str) -> None:
-        self._add(Result(benchmark, what, value, unit))
-
-    def at_least(
-        self, benchmark: str, what: str, value: float, target: float, unit: str = "×"
-    ) -> None:
-        self._add(Result(benchmark, what, value, unit, f"≥ {target:g}", value >= target))
-
-    def at_most(self, benchmark: str, what: str, value: float, target: float, unit: str) -> None:
-        self._add(Result(benchmark, what, value, unit, f"≤ {target:g}", value <= target))
-
-    def _add(self, result: Result) -> None:
-        self.results.append(result)
-        verdict = {None: "", True: "  met", False: "  MISSED"}[result.met]
-        print(
-            f"  {result.what}: {result.value:,.2f} {result.unit} {result.target}{verdict}",
-            flush=True,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """What wrk saw. Times in milliseconds."""
-
-    per_second: float
-    p50_ms: float
-    p99_ms: float
-
-
-def wrk(url: str, script: str, connections: int, seconds: int, threads: int = 2) -> Load:
-    """Closed-loop load; raises where any answer was no success."""
-    command = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}", "--latency"]
-    command += ["-s", str(HERE / script), url]
-    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    if "Non-2xx" in text or _SOCKET_ERRORS.search(text):
-        raise RuntimeError(f"the load failed:\n{text}")
-    rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
-    assert rate is not None
-    return Load(float(rate[1]), _percentile(text, "50%"), _percentile(text, "99%"))
-
-
-def _percentile(text: str, name: str) -> float:
-    found = re.search(rf"^\s+{name}\s+([\d.]+)(us|ms|s|m)\s*$", text, re.MULTILINE)
-    assert found is not None
-    return float(found[1]) * _UNITS_MS[found[2]]
-
-
-def median(values: list[float]) -> float:
-    return statistics.median(values)
+START_SECONDS = 60
 
 
 @contextmanager
@@ -137,7 +57,7 @@ def process(
         )
         try:
             if wait_port:
-                wait_for(lambda: child.poll() is not None or is_open(wait_port), 20)
+                wait_for(lambda: child.poll() is not None or is_open(wait_port), START_SECONDS)
             if child.poll() is not None:
                 log.seek(0)
                 raise RuntimeError(f"{arguments[:4]} ended: {log.read()[-2000:].decode()}")
@@ -150,7 +70,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     if child.poll() is None:
         child.send_signal(signal.SIGTERM)
         try:
-            child.wait(15)
+            child.wait(30)
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
@@ -161,17 +81,20 @@ def is_open(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def wait_for(holds: Callable[[], bool], seconds: float) -> None:
+def wait_for(holds: Callable[[], bool], seconds: float, every: float = 0.002) -> None:
     end = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > end:
-            raise RuntimeError("waited in vain")
-        time.sleep(0.002)
+            raise RuntimeError(f"waited {seconds:g} s in vain")
+        time.sleep(every)
 
 
 @contextmanager
 def node(directory: Path, *, listeners: str | None = None, config: str = "") -> Iterator[Node]:
-    """The product as its users run it, a key configured and metrics on."""
+    """The product as its users run it, a key configured and metrics on.
+
+    `listeners` is a module of `benchmarks/listeners`; `config` is YAML to add.
+    """
     from event_system.security.keys import hash_key
 
     directory.mkdir(exist_ok=True, parents=True)
@@ -183,31 +106,61 @@ def node(directory: Path, *, listeners: str | None = None, config: str = "") -> 
     command += ["--data-dir", str(directory / "data"), "--port", str(port)]
     command += ["--metrics-port", str(metrics)]
     if listeners is not None:
-        command += ["--listeners", str(HERE / listeners)]
+        command += ["--listeners", str(HERE / "listeners" / f"{listeners}.py")]
     with process(command, cwd=directory, wait_port=port) as child:
-        yield Node(f"http://127.0.0.1:{port}", child.pid, directory)
+        yield Node(port, metrics, child.pid, directory)
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
     """A running node."""
 
-    url: str
+    port: int
+    metrics_port: int
     pid: int
     directory: Path
 
-    def get(self, path: str) -> dict[str, object]:
-        request = urllib.request.Request(self.url + path)
-        request.add_header("Authorization", f"Bearer {KEY}")
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return dict(json.load(answer))
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
-    def post(self, path: str, body: bytes, timeout: float = 60) -> dict[str, object]:
-        request = urllib.request.Request(self.url + path, body, method="POST")
-        request.add_header("Authorization", f"Bearer {KEY}")
-        request.add_header("Content-Type", "application/json")
-        with urllib.request.urlopen(request, timeout=timeout) as answer:
-            return dict(json.load(answer))
+    @property
+    def data(self) -> Path:
+        return self.directory / "data"
+
+    def get(self, path: str) -> dict[str, Any]:
+        with self.session() as session:
+            return session.ask("GET", path)
+
+    def post(self, path: str, body: Any = None) -> dict[str, Any]:
+        with self.session() as session:
+            return session.ask("POST", path, body)
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """One kept-alive connection."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            yield Session(connection)
+        finally:
+            connection.close()
+
+    def head(self) -> int:
+        """Offset of the newest event."""
+        newest = self.get("/api/events?limit=1&fields=offset")["events"]
+        return int(newest[0]["offset"]) if newest else 0
+
+    def listener(self, name: str = "noop") -> dict[str, Any]:
+        return self.get(f"/api/listeners/{name}")
+
+    def accepted_requests(self) -> int:
+        """Requests to the routes that take events which were answered 200, as the node counts."""
+        connection = HTTPConnection("127.0.0.1", self.metrics_port, timeout=60)
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        connection.close()
+        values = re.findall(r'^http_requests_total\{.*status="200".*\} (\S+)$', text, re.MULTILINE)
+        return round(sum(map(float, values)))
 
     def rss_mib(self) -> float:
         text = Path(f"/proc/{self.pid}/status").read_text()
@@ -216,3 +169,21 @@ class Node:
     def cpu_seconds(self) -> float:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Requests over one connection."""
+
+    connection: HTTPConnection
+
+    def ask(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
+        """The answer's JSON. Raises where the status is not of the 200s."""
+        headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
+        content = None if body is None else json.dumps(body).encode()
+        self.connection.request(method, path, content, headers)
+        answer = self.connection.getresponse()
+        text = answer.read()
+        if not 200 <= answer.status < 300:
+            raise HTTPException(f"{method} {path}: {answer.status} {text[:300].decode()}")
+        return dict(json.loads(text)) if text else {}

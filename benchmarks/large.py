@@ -1,94 +1,179 @@
-"""Ten million stored events: ingest, history pages, memory."""
+"""Ten million stored events: start, memory, every kind of history page, ingest against empty.
+
+Pages have 50 events, from either end of the history, and half of them continue the page before.
+Times are random spans of the stored twelve hours, between a thousand events and an hour long. 20
+types, a rare one (1 in 50,000), 40 sources and 100,000 subjects occur. Every page is checked.
+"""
 
 from __future__ import annotations
 
 import random
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
-from benchmarks.harness import Node, Run, median, node, scratch, wrk
-from event_system.eventlog.sqlite.schema import COLUMNS, connect_events
-from event_system.events.event import Row
-from event_system.kernel.lanes import id_key, lane_of, source_key, subject_key, type_key
+from benchmarks.fill import (
+    HOUR_US,
+    LEVELS,
+    RARE_GUILD,
+    RARE_TYPE,
+    SOURCES,
+    SUBJECTS,
+    TYPES,
+    Span,
+    fill,
+)
+from benchmarks.harness import Node, Session, node, scratch
+from benchmarks.load import Load, faults_of, percentile, stored, wrk
+from benchmarks.report import ROUNDS, Limit, Run
+from event_system.kernel.clock import rfc3339
 
-NAME = "large"
-TYPES = [f"player.{name}" for name in ("login", "logout", "level_up", "trade", "die")] + [
-    f"activity.kind{n}" for n in range(15)
-]
-QUERIES = 300
+PAGES = 300
+FEW_PAGES = 20  # data has no index: such a page reads on for seconds
+LIMIT = 50
+Query = dict[str, str]
 
 
 def run(run: Run) -> None:
-    count = 1_000_000 if run.quick else 10_000_000
+    count = run.scale(10_000_000, 300_000)
     with scratch() as directory:
-        _fill(directory / "full" / "data", count)
-        with node(directory / "full") as at:
-            _wait_for_index(at, directory / "full" / "data", count)
-        with node(directory / "full") as at:
-            _pages(run, at)
-            run.at_most(NAME, f"memory with {count:,} events (RSS)", at.rss_mib(), 250, "MiB")
-        rates: dict[str, list[float]] = {"empty": [], "full": []}
-        for turn in range(run.rounds):
-            for side, place in (("empty", f"empty{turn}"), ("full", "full")):
-                with node(directory / place) as at:
-                    rates[side].append(wrk(at.url, "trigger.lua", 64, run.seconds).per_second)
-        ratio = median(rates["full"]) / median(rates["empty"])
-        run.at_least(NAME, f"ingest with {count:,} events / empty", ratio, 0.8)
+        full = directory / "full"
+        span = fill(full / "data", count)
+        run.at_most("start to first accepted event", [_start(full) for _ in range(ROUNDS)], 2, "s")
+        with node(full) as at:
+            _pages(run, at, Asker(random.Random(2), span))
+            run.at_most("memory (RSS) after all pages", [at.rss_mib()], 250, "MiB")
+        _ingest(run, full)
+    run.figure("events stored", [count], "")
 
 
-def _fill(directory: Path, count: int) -> None:
-    """Write rows as the node would, without its HTTP, to save time."""
-    directory.mkdir(parents=True)
-    connection = connect_events(directory)
-    connection.execute("PRAGMA synchronous = OFF")
-    sql = f"INSERT INTO events ({','.join(COLUMNS)}) VALUES ({','.join('?' * len(COLUMNS))})"
-    chosen = random.Random(1)
-    now = time.time_ns() // 1000 - count
-    for start in range(0, count, 50_000):
-        rows = [_row(chosen, number, now) for number in range(start, min(start + 50_000, count))]
-        with connection:
-            connection.executemany(sql, rows)
-    connection.close()
-
-
-def _row(chosen: random.Random, number: int, now: int) -> Row:
-    id_, subject = f"{chosen.getrandbits(96):024x}", f"player-{chosen.randrange(100_000)}"
-    type_ = TYPES[min(int(chosen.expovariate(0.4)), len(TYPES) - 1)]
-    key = subject_key(subject)
-    return (
-        *(id_key(id_), key, type_key(type_), source_key("bench"), lane_of(key, 16), type_, "bench"),
-        *(id_, subject, now + number, now + number, None, None, None),
-        b'{"level":42,"class":"mage","zone":"north-7","xp":123456,"guild":"ash"}',
-    )
-
-
-def _wait_for_index(at: Node, data: Path, count: int) -> None:
-    import apsw
-
+def _start(directory: Path) -> float:
     started = time.perf_counter()
-    connection = apsw.Connection(str(data / "index.db"), flags=apsw.SQLITE_OPEN_READONLY)
-    while connection.execute("SELECT coalesce(max(last_offset), 0) FROM runs").get < count - 20_000:
-        if time.perf_counter() - started > 900:
-            raise RuntimeError("the index was not built within 15 minutes")
-        time.sleep(0.5)
-    print(f"  (index of {count:,} events built in {time.perf_counter() - started:.0f} s)")
+    with node(directory) as at:
+        at.post("/api/events/trigger", {"type": "player.login"})
+        return time.perf_counter() - started
 
 
-def _pages(run: Run, at: Node) -> None:
-    chosen = random.Random(2)
-    asks: dict[str, Callable[[], str]] = {
-        "type": lambda: f"type={chosen.choice(TYPES)}",
-        "subject": lambda: f"subject=player-{chosen.randrange(100_000)}",
-        "type and subject": lambda: f"type={TYPES[0]}&subject=player-{chosen.randrange(100_000)}",
-    }
-    for name, ask in asks.items():
-        times = []
-        for _ in range(QUERIES):
-            path = f"/api/events?limit=50&{ask()}"
-            started = time.perf_counter()
-            at.get(path)
-            times.append((time.perf_counter() - started) * 1000)
-        times.sort()
-        run.figure(NAME, f"history page by {name}, p50", times[len(times) // 2], "ms")
-        run.at_most(NAME, f"history page by {name}, p99", times[int(len(times) * 0.99)], 20, "ms")
+def _ingest(run: Run, full: Path) -> None:
+    rounds = run.rounds({"full": lambda: _load(run, full), "empty": lambda: _empty(run)})
+    rates = [(r["full"].per_second, r["empty"].per_second) for r in rounds]
+    faults = faults_of(load for r in rounds for load in r.values())
+    run.ratio("ingest / ingest into an empty directory", rates, "/s", Limit(at_least=0.8), faults)
+
+
+def _empty(run: Run) -> Load:
+    with scratch() as directory:
+        return _load(run, directory)
+
+
+def _load(run: Run, directory: Path) -> Load:
+    with node(directory) as at:
+        wrk(at.url, 64, 1)
+        return stored(at, lambda: wrk(at.url, 64, run.seconds))
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Makes queries for things that are there, at random positions of the stored span."""
+
+    chosen: random.Random
+    span: Span
+
+    def type(self) -> Query:
+        return {"type": self.chosen.choice(TYPES)}
+
+    def rare_type(self) -> Query:
+        return {"type": RARE_TYPE}
+
+    def subject(self) -> Query:
+        return {"subject": f"player-{self.chosen.randrange(SUBJECTS)}"}
+
+    def source(self) -> Query:
+        return {"source": self.chosen.choice(SOURCES)}
+
+    def time(self) -> Query:
+        """Between about a thousand events and an hour of them."""
+        span = self.span
+        least = (span.until_us - span.since_us) * 1000 // span.count
+        length = int(least * (max(1, HOUR_US / least) ** self.chosen.random()))
+        since_us = self.chosen.randrange(span.since_us, span.until_us - length)
+        return {"since": rfc3339(since_us), "until": rfc3339(since_us + length)}
+
+    def data(self) -> Query:
+        return {"where": f"data.level={self.chosen.randrange(LEVELS)}"}
+
+    def rare_data(self) -> Query:
+        return {"where": f"data.guild={RARE_GUILD.decode()}"}
+
+    def either_end(self) -> Query:
+        return {"order": self.chosen.choice(("newest", "oldest"))}
+
+    def kinds(self) -> dict[str, Callable[[], Query]]:
+        return {
+            "type": self.type,
+            "a rare type": self.rare_type,
+            "subject": self.subject,
+            "source": self.source,
+            "time": self.time,
+            "type and subject": lambda: self.type() | self.subject(),
+            "type and source": lambda: self.type() | self.source(),
+            "type and time": lambda: self.type() | self.time(),
+            "subject and time": lambda: self.subject() | self.time(),
+            "data (1 in 80)": self.data,
+            "data (1 in 50,000)": self.rare_data,
+        }
+
+
+def _pages(run: Run, at: Node, asker: Asker) -> None:
+    with at.session() as session:
+        for kind, ask in asker.kinds().items():
+            pages = FEW_PAGES if ask == asker.rare_data else PAGES
+            times, found = _times(session, ask, asker, pages)
+            times.sort()
+            faults = [] if found else [f"no page by {kind} found anything"]
+            run.at_most(
+                f"history page by {kind}, p99 of {len(times)}",
+                [percentile(times, 0.99)],
+                *(20, "ms"),
+                beside=f"p50 {percentile(times, 0.5):.2g} ms, {found / len(times):.0f} events a page",
+                faults=faults,
+            )
+
+
+def _times(
+    session: Session, ask: Callable[[], Query], asker: Asker, pages: int
+) -> tuple[list[float], int]:
+    """Milliseconds of each page, half of them the page after another; events found."""
+    times: list[float] = []
+    found = 0
+    while len(times) < pages:
+        query = ask() | asker.either_end()
+        for _ in range(2):
+            page, spent = _timed(session, query)
+            _check(page, query)
+            times.append(spent)
+            found += len(page["events"])
+            if page["next"] is None:
+                break
+            query |= {"cursor": page["next"]}
+    return times, found
+
+
+def _timed(session: Session, query: Query) -> tuple[dict[str, Any], float]:
+    path = f"/api/events?{urlencode({'limit': str(LIMIT)} | query)}"
+    started = time.perf_counter()
+    page = session.ask("GET", path)
+    return page, (time.perf_counter() - started) * 1000
+
+
+def _check(page: dict[str, Any], query: Query) -> None:
+    """Every event of the page is one that was asked for."""
+    for event in page["events"]:
+        for name in ("type", "subject", "source"):
+            if name in query and event.get(name) != query[name]:
+                raise RuntimeError(f"{query} found {event}")
+        if not query.get("since", "") <= event["received_at"] < query.get("until", "9"):
+            raise RuntimeError(f"{query} found {event}")

@@ -7,15 +7,14 @@ import time
 
 import uvloop
 
-from benchmarks.harness import Run, median
+from benchmarks.report import Limit, Run
 from event_system.delivery.sync import SyncRunner
 from event_system.delivery.watch import Watch
 from event_system.events.event import Event
 from event_system.events.listener import Listener
-from event_system.events.registry import Registry
+from event_system.events.registry import Registered, Registry
 
-NAME = "sync_dispatch"
-LISTENERS, CALLS = 10, 20_000
+LISTENERS = 10
 EVENT = Event(1, 0, "a", "s", "1", None, 0, 0, None, None, None, b"{}")
 
 
@@ -24,13 +23,10 @@ async def handler(event: Event) -> int:
 
 
 def run(run: Run) -> None:
-    ratios, ours, bare = uvloop.run(_measure(run.rounds))
-    run.figure(NAME, "bare loop over ten coroutines", bare * 1e6, "µs")
-    run.figure(NAME, "dispatch to ten sync listeners", ours * 1e6, "µs")
-    run.at_most(NAME, "overhead / bare loop", ratios - 1, 2, "×")
+    uvloop.run(_measure(run))
 
 
-async def _measure(rounds: int) -> tuple[float, float, float]:
+async def _measure(run: Run) -> None:
     loop = asyncio.get_running_loop()
     runner = SyncRunner(
         Watch(loop, time.monotonic),
@@ -40,21 +36,37 @@ async def _measure(rounds: int) -> tuple[float, float, float]:
         now_us=lambda: 0,
         bind_trace=lambda traceparent: None,
     )
-    route = Registry(
+    listeners = [
         Listener(name=f"l{n}", patterns=("a",), handler=handler, mode="sync")
         for n in range(LISTENERS)
-    ).route("a")
-    handlers = [entry.listener.handler for entry in route.sync]
+    ]
+    entries = Registry(listeners).route("a").sync
+    calls = 5_000 if run.quick else 20_000
     ours, bare = [], []
-    for _ in range(rounds * 3):
-        started = time.perf_counter()
-        for _ in range(CALLS):
-            await runner.run(EVENT, route.sync)
-        ours.append((time.perf_counter() - started) / CALLS)
-        started = time.perf_counter()
-        for _ in range(CALLS):
-            results = []
-            for each in handlers:
-                results.append(await each(EVENT))  # noqa: PERF401
-        bare.append((time.perf_counter() - started) / CALLS)
-    return median([a / b for a, b in zip(ours, bare, strict=True)]), median(ours), median(bare)
+    for turn in range(9):
+        if turn % 2:
+            bare.append(await _bare(listeners, calls))
+        ours.append(await _ours(runner, entries, calls))
+        if turn % 2 == 0:
+            bare.append(await _bare(listeners, calls))
+    pairs = [(a - b, b) for a, b in zip(ours, bare, strict=True)]
+    run.ratio("what a dispatch adds / bare loop", pairs, "µs", Limit(at_most=2))
+
+
+async def _ours(runner: SyncRunner, entries: tuple[Registered, ...], calls: int) -> float:
+    """Microseconds a dispatch."""
+    started = time.perf_counter()
+    for _ in range(calls):
+        await runner.run(EVENT, entries)
+    return (time.perf_counter() - started) / calls * 1e6
+
+
+async def _bare(listeners: list[Listener], calls: int) -> float:
+    """Microseconds a loop."""
+    handlers = [listener.handler for listener in listeners]
+    started = time.perf_counter()
+    for _ in range(calls):
+        results = []
+        for each in handlers:
+            results.append(await each(EVENT))  # noqa: PERF401
+    return (time.perf_counter() - started) / calls * 1e6

@@ -13,7 +13,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from nats.js.api import AckPolicy, ConsumerConfig, StorageType, StreamConfig
 
-from benchmarks.peers.ages import note, now_us
+from benchmarks.ages import note, now_us
 
 STREAM, SUBJECT = "events", "events.all"
 

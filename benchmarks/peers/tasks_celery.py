@@ -10,7 +10,7 @@ import uvicorn
 from celery import Celery
 from fastapi import FastAPI
 
-from benchmarks.peers.ages import note, now_us
+from benchmarks.ages import note, now_us
 
 app = Celery("peer", broker=os.environ.get("PEER_REDIS", "redis://127.0.0.1:1/0"))
 app.conf.update(

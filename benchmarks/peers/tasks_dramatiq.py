@@ -11,7 +11,7 @@ import uvicorn
 from dramatiq.brokers.redis import RedisBroker
 from fastapi import FastAPI
 
-from benchmarks.peers.ages import note, now_us
+from benchmarks.ages import note, now_us
 
 dramatiq.set_broker(RedisBroker(url=os.environ.get("PEER_REDIS", "redis://127.0.0.1:1/0")))
 

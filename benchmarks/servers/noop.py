@@ -9,8 +9,10 @@ from typing import Any
 
 import uvloop
 
-from event_system.http.ingest import Answer, Headers, Ingest, IngestSettings, Reply, Route
+from event_system.http.answer import Answer, Reply
+from event_system.http.ingest import Ingest, IngestSettings, Route
 from event_system.http.protocol import Housekeeping, HttpSettings
+from event_system.http.reading import Headers
 from event_system.http.server import HttpServer
 
 ANSWER = Answer(200, b'{"id":"01a1fc3329ae0000b83cf912a6ff90fc","offset":12345,"duplicate":false}')

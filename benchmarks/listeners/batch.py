@@ -3,6 +3,6 @@
 from event_system import Event, Transaction, listener
 
 
-@listener("player.*", name="noop-batch", batch=1000, start="beginning")
+@listener("player.*", name="noop", batch=1000, start="beginning")
 async def noop(events: list[Event], tx: Transaction) -> None:
     """Nothing."""

@@ -1,0 +1,1 @@
+"""Listener modules that the measured nodes load."""
