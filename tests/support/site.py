@@ -192,8 +192,7 @@ class Site:
             last_received_us=0,
         )
         self.catalogue = Catalogue(MemoryCatalogue(), clock)
-        self.catalogue.changed = lambda: self.manager.use_rules(self.catalogue)
-        self.catalogue.changed()
+        self.catalogue.watch(lambda: self.manager.use_rules(self.catalogue))
         self.refused: list[str] = []
         self.delayed_store = MemoryDelayedStore(self.log)
         self.delayed = DelayedEvents(
@@ -208,6 +207,7 @@ class Site:
         self.limiter = Limiter(lambda: clock.monotonic() + self.ahead)
         self.backlog = Backlog(lambda: self.lags, lambda: clock.monotonic() + self.ahead, 100)
         self.admission = Admission(AdmissionSettings(), self.limiter, self.backlog)
+        self.catalogue.watch(lambda: self.admission.use_types(self.catalogue.rates()))
         self.schedules = Schedules(
             MemoryScheduleStore(self.log),
             self.manager,

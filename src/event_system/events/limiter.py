@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from operator import itemgetter
 from typing import Any, Final, Literal, TypeAlias
@@ -33,6 +33,19 @@ class Limit:
     overrides: tuple[tuple[str, Rate | None], ...] = ()
 
     @property
+    def policy(self) -> str:
+        return f"per_{self.kind}"
+
+    @property
+    def where(self) -> str:
+        return f"limits.{self.policy}"
+
+    @property
+    def common(self) -> Rate | None:
+        """The rate that all names have; None where they differ."""
+        return None if self.overrides else self.rate
+
+    @property
     def limits_any(self) -> bool:
         return any(rate is not None for rate in (self.rate, *dict(self.overrides).values()))
 
@@ -48,6 +61,24 @@ class Limit:
         return fnmatchcase(name, pattern.replace("[", "[[]").replace("?", "[?]"))
 
 
+@dataclass(frozen=True, slots=True)
+class TypeRates:
+    """The rates that event types have in the catalogue, by name. They count besides `Limit`s."""
+
+    rates: Mapping[str, Rate] = field(default_factory=dict)
+    kind: Kind = "type"
+    policy: str = "event_type"
+    where: str = "rate_limit"
+    common: None = None
+
+    @property
+    def limits_any(self) -> bool:
+        return bool(self.rates)
+
+    def rate_of(self, name: str) -> Rate | None:
+        return self.rates.get(name)
+
+
 Claim: TypeAlias = tuple[Buckets, Name, float]
 """A bucket, whose it is, and when it is full again after what was taken."""
 
@@ -55,16 +86,22 @@ Claim: TypeAlias = tuple[Buckets, Name, float]
 class _Kind:
     """A limit at work: the buckets of each of its rates."""
 
-    def __init__(self, limit: Limit) -> None:
+    def __init__(self, limit: Limit | TypeRates) -> None:
         self.limit = limit
-        self.policy = f"per_{limit.kind}"
         self.columns = _COLUMNS.get(limit.kind)
         self._buckets: dict[Rate, Buckets] = {}
         self._known: dict[Name, Buckets | None] = {}
-        self.only = None if limit.rate is None or limit.overrides else self._of(limit.rate)
+        self.only = None if limit.common is None else self._of(limit.common)
+
+    def after(self, changed: TypeRates) -> _Kind:
+        """The same with other rates; a name whose rate stays owes what it did."""
+        kind = _Kind(changed)
+        used = set(changed.rates.values())
+        kind._buckets = {rate: found for rate, found in self._buckets.items() if rate in used}
+        return kind
 
     def _of(self, rate: Rate) -> Buckets:
-        return self._buckets.setdefault(rate, Buckets(rate, self.policy))
+        return self._buckets.setdefault(rate, Buckets(rate, self.limit.policy))
 
     def buckets_of(self, key: Name, name: str) -> Buckets | None:
         """The buckets of a name's rate; None where it has no limit."""
@@ -87,8 +124,8 @@ class _Kind:
         return RateLimitedError(
             f"{self.limit.kind} {name[:80]!r} may send {rate.per_second:g} events a second, "
             f"{rate.burst} at once; try again in {wait:.3g} s",
-            where=f"limits.{self.policy}",
-            standing=Standing(self.policy, rate.burst, rate.span, 0.0, wait),
+            where=self.limit.where,
+            standing=Standing(self.limit.policy, rate.burst, rate.span, 0.0, wait),
         )
 
 
@@ -100,12 +137,24 @@ class Limiter:
         self.now = monotonic()
         """The moment of the last judgement; it never goes back."""
         self._monotonic = monotonic
+        self._configured: list[_Kind] = []
+        self._types = _Kind(TypeRates())
         self._kinds: list[_Kind] = []
 
     def configure(self, limits: Iterable[Limit]) -> None:
         """From now on these limits count. One that has changed begins with full buckets."""
-        before = {kind.limit: kind for kind in self._kinds}
-        self._kinds = [before.get(limit) or _Kind(limit) for limit in limits if limit.limits_any]
+        before = {kind.limit: kind for kind in self._configured}
+        self._configured = [before.get(limit) or _Kind(limit) for limit in limits]
+        self._refresh()
+
+    def use_types(self, rates: TypeRates) -> None:
+        """From now on event types have these rates besides."""
+        self._types = self._types.after(rates)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        every = [*self._configured, self._types]
+        self._kinds = [kind for kind in every if kind.limit.limits_any]
         self.active = bool(self._kinds)
 
     def admit(self, sender: str, rows: Sequence[Row]) -> list[Claim]:

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
-from event_system.events.catalogue.entry import Rate, TypeEntry
+from event_system.events.catalogue.entry import TypeEntry
 from event_system.events.codec import Draft
 from event_system.events.event import Event, Row
 from event_system.events.where import DataTest
@@ -151,21 +151,16 @@ class TypeRule:
     """What admitting an event of one type takes.
 
     `key` is the type's search key. `check` is None where everything is welcome; it is given the
-    draft and its data, and raises an `EventSystemError` for what is not. `rate` is for who
-    limits rates.
+    draft and its data, and raises an `EventSystemError` for what is not.
     """
 
-    __slots__ = ("check", "key", "rate")
+    __slots__ = ("check", "key")
 
     def __init__(
-        self,
-        key: int,
-        check: Callable[[Draft, bytes | None], None] | None = None,
-        rate: Rate | None = None,
+        self, key: int, check: Callable[[Draft, bytes | None], None] | None = None
     ) -> None:
         self.key = key
         self.check = check
-        self.rate = rate
 
 
 class TypeRules(Protocol):

@@ -16,7 +16,7 @@ import msgspec
 
 from event_system.delivery.backlog import Backlog
 from event_system.events.event import Row
-from event_system.events.limiter import Limiter, standings
+from event_system.events.limiter import Limiter, TypeRates, standings
 from event_system.http.answer import Answer, Reply
 from event_system.kernel.errors import (
     BusyError,
@@ -61,6 +61,11 @@ class Admission:
 
     def configure(self, settings: AdmissionSettings) -> None:
         self._settings = settings
+        self.refresh()
+
+    def use_types(self, rates: TypeRates) -> None:
+        """From now on event types have these rates."""
+        self._limiter.use_types(rates)
         self.refresh()
 
     def refresh(self) -> None:

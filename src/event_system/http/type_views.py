@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from event_system.events.catalogue.entry import Deprecation, Rate, TypeEntry
+from event_system.events.catalogue.entry import Deprecation, RateLimit, TypeEntry
 from event_system.kernel.clock import rfc3339
 
 _Time = Annotated[str | None, Meta(description="RFC 3339, UTC; null for declared types.")]
@@ -36,7 +36,7 @@ class TypeSummary(Struct):
         Literal["backward", "none"], Meta(description="What a new version is checked for.")
     ]
     deprecated: Deprecation | None
-    rate_limit: Rate | None
+    rate_limit: RateLimit | None
     max_size: Annotated[int | None, Meta(description="Bytes that its data may have.")]
     current: Annotated[int | None, Meta(description="The version for events that name none.")]
     revision: Annotated[int, Meta(description="Grows with every change; the ETag.")]

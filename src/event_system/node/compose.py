@@ -96,6 +96,7 @@ class Node:
         self.limiter = Limiter(clock.monotonic)
         self.limiter.configure(limits_of(settings.limits))
         self.admission = Admission(admission_settings(server), self.limiter, self.core.backlog)
+        self.core.catalogue.watch(lambda: self.admission.use_types(self.core.catalogue.rates()))
         self.ingest = Ingest(
             self.core.manager,
             self.authenticator.identify,

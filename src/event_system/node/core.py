@@ -136,7 +136,7 @@ class Core:
         self._sweeping: asyncio.Task[None] | None = None
         self._types = SqliteCatalogue(data_dir)
         self.catalogue = Catalogue(self._types, clock)
-        self.catalogue.changed = lambda: self.manager.use_rules(self.catalogue)
+        self.catalogue.watch(lambda: self.manager.use_rules(self.catalogue))
         self._lay_control(clock.now_us, loop, found.broken)
         self._lay_schedules(clock.now_us, loop)
         self.apply(settings)

@@ -70,6 +70,22 @@ async def test_several_limits_are_told_together(site: Site, client: httpx.AsyncC
     assert one.headers["ratelimit-policy"] == '"per_key";q=10;w=1'
 
 
+async def test_a_type_has_the_rate_of_its_entry(client: httpx.AsyncClient) -> None:
+    await client.put("/api/types/a.b", json={"rate_limit": {"per_second": 0.5, "burst": 2}})
+    answers = [await client.post(TRIGGER, json={"type": "a.b"}) for _ in range(3)]
+
+    assert [a.status_code for a in answers] == [200, 200, 429]
+    assert answers[2].headers["ratelimit-policy"] == '"event_type";q=2;w=4'
+    assert answers[2].json()["where"] == "rate_limit"
+    assert "'a.b' may send 0.5 events a second" in answers[2].json()["detail"]
+    assert (await client.post(TRIGGER, json={"type": "a.c"})).status_code == 200
+
+    await client.put("/api/types/a.b", json={})
+    free = await client.post(TRIGGER, json={"type": "a.b"})
+    assert free.status_code == 200
+    assert "ratelimit" not in free.headers
+
+
 async def test_a_batch_takes_one_for_every_event(site: Site, client: httpx.AsyncClient) -> None:
     limit(site, Limit("key", Rate(0.001, 5)))
     events = [{"type": "a"}] * 3

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from event_system.events.event import Row
-from event_system.events.limiter import Limit, Limiter, standings
+from event_system.events.limiter import Limit, Limiter, TypeRates, standings
 from event_system.events.limits import Rate
 from event_system.kernel.errors import RateLimitedError
 from tests.support.rows import row
@@ -159,3 +159,26 @@ def test_a_name_without_a_limit_is_told_nothing(clock: Hand) -> None:
     judge = limiter(clock, Limit("source", Rate(1, 1), (("free*", None),)))
 
     assert judge.admit("k", rows(100, source="freely")) == []
+
+
+def test_types_of_the_catalogue_are_limited_besides(clock: Hand) -> None:
+    judge = limiter(clock, Limit("type", Rate(1, 3)))
+    judge.use_types(TypeRates({"a": Rate(1, 2)}))
+
+    assert [refused(judge, "k", rows()) for _ in range(3)] == [None, None, "rate_limit"]
+    assert refused(judge, "k", rows(3, "b")) is None
+    told = standings(judge.admit("k", rows(1, "c")), judge.now)
+    assert [standing.policy for standing in told] == ["per_type"]
+
+
+def test_a_change_of_one_types_rate_forgives_the_others_nothing(clock: Hand) -> None:
+    judge = limiter(clock)
+    judge.use_types(TypeRates({"a": Rate(1, 2), "b": Rate(1, 1)}))
+    assert refused(judge, "k", rows(2)) is None
+
+    judge.use_types(TypeRates({"a": Rate(1, 2), "b": Rate(1, 5)}))
+    assert refused(judge, "k", rows()) == "rate_limit"
+    assert refused(judge, "k", rows(5, "b")) is None
+
+    judge.use_types(TypeRates())
+    assert not judge.active

@@ -23,6 +23,7 @@ from event_system.events.catalogue.entry import (
     VersionDraft,
     check_name,
 )
+from event_system.events.limiter import TypeRates
 from event_system.events.ports import CatalogueStore, TypeRule
 from event_system.kernel.clock import Clock
 from event_system.kernel.errors import (
@@ -51,13 +52,13 @@ class Catalogue:
 
     Entries are stored ones, which the API changes, and declared ones (of files or code), which
     stand before stored ones of the same name. A change is on stable storage before it is in
-    force, and in force when its call returns; `changed` is called then. Everything runs on the
-    event loop's thread.
+    force, and in force when its call returns; whoever watches is called then. Everything runs
+    on the event loop's thread.
     """
 
     def __init__(self, store: CatalogueStore, clock: Clock) -> None:
         self._accept_unknown = True
-        self.changed: Callable[[], None] = lambda: None
+        self._watchers: list[Callable[[], None]] = []
         self.tally = Tally(self._notice)
         self._store = store
         self._clock = clock
@@ -66,6 +67,15 @@ class Catalogue:
         self._checks: dict[str, EntryCheck] = {}
         self._noticed: dict[tuple[str, str], float] = {}
         self._changing = asyncio.Lock()
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Call this now, and after every change."""
+        self._watchers.append(changed)
+        changed()
+
+    def _changed(self) -> None:
+        for changed in self._watchers:
+            changed()
 
     # Looking
 
@@ -95,7 +105,13 @@ class Catalogue:
                 return TypeRule(type_key(type_))
             raise UnknownTypeError(f"{type_} is not in the catalogue", where="$.type")
         check = self.check_of(entry)
-        return TypeRule(type_key(type_), check if check.needed else None, entry.rate_limit)
+        return TypeRule(type_key(type_), check if check.needed else None)
+
+    def rates(self) -> TypeRates:
+        """The rates of all types that have one."""
+        entries = {**self._stored, **self._declared}.items()
+        limits = ((name, entry.rate_limit) for name, entry in entries)
+        return TypeRates({name: limit.rate for name, limit in limits if limit is not None})
 
     def check_of(self, entry: TypeEntry) -> EntryCheck:
         """What holds events against the entry in force."""
@@ -107,7 +123,7 @@ class Catalogue:
     def accept(self, *, unknown: bool) -> None:
         """Whether types without an entry are welcome."""
         self._accept_unknown = unknown
-        self.changed()
+        self._changed()
 
     def _notice(self, name: str, text: str) -> None:
         now = self._clock.monotonic()
@@ -154,7 +170,7 @@ class Catalogue:
             await self._store.delete(name)
             del self._stored[name]
             self._checks.pop(name, None)
-            self.changed()
+            self._changed()
 
     def declare(self, entries: Iterable[TypeEntry]) -> None:
         """Replace all declared entries; they have been checked."""
@@ -163,7 +179,7 @@ class Catalogue:
             origin = self._declared[name].origin
             _log.warning("%s is declared in %s, which hides the stored entry", name, origin)
         self._checks.clear()
-        self.changed()
+        self._changed()
 
     def _open(self, name: str, change: Change) -> TypeEntry | None:
         """The stored entry, open to this change."""
@@ -186,7 +202,7 @@ class Catalogue:
         await self._store.put(entry)
         self._stored[entry.name] = entry
         self._checks[entry.name] = check
-        self.changed()
+        self._changed()
         return entry
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from event_system.events.limits import Rate
 from event_system.kernel.errors import InvalidTypeError
 from event_system.kernel.patterns import is_event_type
 
@@ -28,11 +30,18 @@ SchemaValue = dict[str, Any] | bool
 EventSize = Annotated[int, Meta(ge=1, le=64 * 1024 * 1024)]
 
 
-class Rate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How often events of a type may come: a bucket of `burst` tokens, refilled evenly."""
+class RateLimit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How often events of a type may come: a bucket of `burst` tokens, refilled evenly.
+
+    Without `burst` it holds one second's worth.
+    """
 
     per_second: Annotated[float, Meta(gt=0, le=1_000_000)]
-    burst: Annotated[int, Meta(ge=1, le=10_000_000)] = 1
+    burst: Annotated[int, Meta(ge=1, le=10_000_000)] | None = None
+
+    @property
+    def rate(self) -> Rate:
+        return Rate(self.per_second, self.burst or math.ceil(self.per_second))
 
 
 class Deprecation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -65,7 +74,7 @@ class TypeEntry(msgspec.Struct, frozen=True, kw_only=True):
     mode: Mode = "strict"
     compatibility: Compatibility = "backward"
     deprecated: Deprecation | None = None
-    rate_limit: Rate | None = None
+    rate_limit: RateLimit | None = None
     max_size: int | None = None
     current: int | None = None
     versions: tuple[Version, ...] = ()
@@ -111,7 +120,7 @@ class EntryDraft(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     mode: Mode = "strict"
     compatibility: Compatibility = "backward"
     deprecated: Deprecation | None = None
-    rate_limit: Rate | None = None
+    rate_limit: RateLimit | None = None
     max_size: EventSize | None = None
     schema: SchemaValue | UnsetType = UNSET
     note: Text = ""

@@ -10,8 +10,9 @@ import pytest
 from event_system.events.catalogue import changes
 from event_system.events.catalogue.catalogue import Catalogue, Change
 from event_system.events.catalogue.changes import declared
-from event_system.events.catalogue.entry import EntryDraft, Rate, TypeEntry, VersionDraft
+from event_system.events.catalogue.entry import EntryDraft, RateLimit, TypeEntry, VersionDraft
 from event_system.events.codec import Draft
+from event_system.events.limits import Rate
 from event_system.kernel.clock import SystemClock
 from event_system.kernel.errors import (
     IncompatibleSchemaError,
@@ -35,8 +36,8 @@ class Site:
     def __init__(self) -> None:
         self.store = MemoryCatalogue()
         self.catalogue = Catalogue(self.store, SystemClock())
-        self.changes = 0
-        self.catalogue.changed = self._changed
+        self.changes = -1  # watching calls once
+        self.catalogue.watch(self._changed)
 
     def _changed(self) -> None:
         self.changes += 1
@@ -204,13 +205,13 @@ async def test_declared_entries_hide_stored_ones_and_cannot_be_changed(site: Sit
 
 
 async def test_a_rate_is_handed_to_whom_limits_and_costs_no_check(site: Site) -> None:
-    await site.put(rate_limit=Rate(per_second=5, burst=10))
+    await site.put(rate_limit=RateLimit(per_second=5, burst=10))
+    await site.put("a.c", rate_limit=RateLimit(per_second=2.5))
+    await site.put("a.d")
+    site.catalogue.declare([declared("a.b", {"rate_limit": {"per_second": 7}}, "types.yaml")])
 
-    rule = site.catalogue.rule_of("a.b")
-
-    assert rule.check is None
-    assert rule.rate is not None
-    assert (rule.rate.per_second, rule.rate.burst) == (5, 10)
+    assert site.catalogue.rule_of("a.b").check is None
+    assert site.catalogue.rates().rates == {"a.b": Rate(7, 7), "a.c": Rate(2.5, 3)}
 
 
 async def test_a_catalogue_has_bounds(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
