@@ -11,8 +11,10 @@ from typing import Any
 from event_system.database.board import MappedBoard
 from event_system.database.state import StateDatabase
 from event_system.delivery.control import Control
+from event_system.delivery.dead_letters import DeadLetters
 from event_system.delivery.dispatcher import Dispatcher, Tools
 from event_system.delivery.pauses import Pauses
+from event_system.delivery.ports import Counts
 from event_system.delivery.removed import Removed
 from event_system.delivery.statistics import Observed
 from event_system.delivery.surroundings import DeliverySettings
@@ -61,6 +63,10 @@ class Bench:
             bind_trace=tools.bind_trace,
         )
         self.pauses = Pauses(self.store.pauses, loop.call_later, tools.now_us, self.dispatcher.hold)
+        retries = self.dispatcher.retries
+        self.dead_letters = DeadLetters(
+            self.dispatcher.failure_places, retries.wake, tools.now_us
+        )
         self.removed = Removed(self.store, self.store.known, lambda: self.dispatcher.routed, LANES)
         self.control = Control(lambda: self.registry, self.dispatcher, self.pauses, self.removed)
         self.view = DeliveryView(
@@ -71,6 +77,10 @@ class Bench:
             broken={},
             away=Away(self.pauses, self.removed),
         )
+
+    def counts(self, listener: str) -> Counts:
+        """How many failures a listener has."""
+        return self.dispatcher.failure_counts().get(listener, Counts())
 
     def _count_full(self) -> None:
         self.full += 1

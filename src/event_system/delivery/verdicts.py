@@ -56,13 +56,16 @@ def judge(event: Event, fault: Fault, attempts: int, policy: Policy) -> Failure:
     )
 
 
-def cut_off(event: Event, at_us: int, attempts: int, policy: Policy) -> Failure:
+def cut_off(
+    event: Event, at_us: int, attempts: int, policy: Policy, *, parked: bool = False
+) -> Failure:
     """The failure after `attempts` attempts, the last of which the end of the process cut off.
 
-    After the first one the event is handled again at once and in its order, whatever the policy:
-    most likely it had no part in that end.
+    After the first one the event is handled again at once and, unless it was `parked`, in its
+    order, whatever the policy: most likely it had no part in that end.
     """
     failure = judge(event, Fault(ENDED, "", at_us), attempts, policy)
     if attempts == 1 and failure.state != DEAD:
-        return msgspec.structs.replace(failure, state=BLOCKING, at_us=at_us)
+        state = RETRYING if parked else BLOCKING
+        return msgspec.structs.replace(failure, state=state, at_us=at_us)
     return failure

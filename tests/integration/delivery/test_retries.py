@@ -226,6 +226,33 @@ async def test_an_event_in_hand_when_the_process_ended_has_had_an_attempt(
     assert found.error == "the process ended while the handler ran"
 
 
+@pytest.mark.parametrize("batch", [0, 10])
+async def test_a_requeued_event_in_hand_when_the_process_ended_is_tried_again(
+    tmp_path: Path, batch: int
+) -> None:
+    log, hanging = MemoryLog(), Hanging({2})
+    feed(log, 5, subjects=1)
+    handler = hanging.batch if batch else hanging
+    once = listener(handler, batch=batch, retry=Retry(attempts=1), timeout=0.05)
+    async with Bench(tmp_path, log, [once]) as bench:
+        await until(lambda: len(hanging.handled) == 4)
+        await until(lambda: bench.counts("x").dead == 1)
+    patient = listener(handler, batch=batch, timeout=60)
+    for attempt in range(1, 5):
+        hanging.entered.clear()
+        bench = Bench(tmp_path, log, [patient])
+        await bench.__aenter__()
+        if attempt == 1:
+            assert await bench.dead_letters.requeue(Selection()) == 1
+        await until(hanging.entered.is_set)
+        await kill(bench, tmp_path)
+    async with Bench(tmp_path, log, [patient]) as bench:
+        await until(lambda: bench.counts("x").dead == 1)
+        found = await delivery(bench, log, 2)
+    assert (found.state, found.attempts) == ("dead", 4)
+    assert found.error == "the process ended while the handler ran"
+
+
 async def test_only_the_event_of_a_batch_that_ended_the_process_is_charged(tmp_path: Path) -> None:
     log = MemoryLog()
     feed(log, 20)
