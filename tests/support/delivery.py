@@ -64,9 +64,7 @@ class Bench:
         )
         self.pauses = Pauses(self.store.pauses, loop.call_later, tools.now_us, self.dispatcher.hold)
         retries = self.dispatcher.retries
-        self.dead_letters = DeadLetters(
-            self.dispatcher.failure_places, retries.wake, tools.now_us
-        )
+        self.dead_letters = DeadLetters(self.dispatcher.failure_places, retries.wake, tools.now_us)
         self.removed = Removed(self.store, self.store.known, lambda: self.dispatcher.routed, LANES)
         self.control = Control(lambda: self.registry, self.dispatcher, self.pauses, self.removed)
         self.view = DeliveryView(
