@@ -83,6 +83,19 @@ def test_the_python_of_the_api_page_runs(tmp_path: Path) -> None:
     assert taxes.strip() == "['guild-tax']"
 
 
+def test_the_example_of_the_testing_page_passes(tmp_path: Path) -> None:
+    for name, text in zip(
+        ("guild.py", "test_guild.py", "test_fixture.py"),
+        blocks("docs/testing.md", "python"),
+        strict=True,
+    ):
+        (tmp_path / name).write_text(text)
+    command = [*(sys.executable, "-m", "pytest"), *("-q", "-o", "asyncio_mode=auto")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "4 passed" in done.stdout
+
+
 def test_the_shipped_configuration_is_valid(tmp_path: Path) -> None:
     done = subprocess.run(
         [

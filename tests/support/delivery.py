@@ -44,6 +44,7 @@ class Bench:
         tools = Tools(
             watch=self.watch,
             loop=loop,
+            call_later=loop.call_later,
             now_us=lambda: time.time_ns() // 1000,
             observe=self.observed.append,
             full=self._count_full,

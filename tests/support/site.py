@@ -200,6 +200,7 @@ class Site:
             self.manager,
             now_us=clock.now_us,
             loop=asyncio.get_running_loop(),
+            call_later=asyncio.get_running_loop().call_later,
             observe=lambda delays: None,
         )
         self.lags: dict[str, int] = {}
@@ -214,6 +215,7 @@ class Site:
             lanes=LANES,
             now_us=clock.now_us,
             loop=asyncio.get_running_loop(),
+            call_later=asyncio.get_running_loop().call_later,
             observe=lambda delays: None,
         )
         self.ingest = Ingest(

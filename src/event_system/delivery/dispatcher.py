@@ -32,6 +32,7 @@ from event_system.events.event import Event, event_of
 from event_system.events.ports import Commit, EventLog
 from event_system.events.registry import Registered, Registry
 from event_system.events.retry import Retry
+from event_system.kernel.clock import CallLater, first_of
 from event_system.kernel.errors import LogBehindError
 
 SAVE_SECONDS = 0.025
@@ -46,6 +47,7 @@ class Tools:
 
     watch: Watch
     loop: asyncio.AbstractEventLoop
+    call_later: CallLater
     now_us: Callable[[], int]
     observe: Observer
     full: Callable[[], None]
@@ -97,6 +99,7 @@ class Dispatcher:
             changed=self._changed,
             watch=tools.watch,
             loop=tools.loop,
+            call_later=tools.call_later,
             now_us=tools.now_us,
             observe=tools.observe,
             full=tools.full,
@@ -241,6 +244,19 @@ class Dispatcher:
             self.subscriptions[name].offer(events)
         self.routed = commit.first + len(commit.rows) - 1
         self._moved.set()
+
+    @property
+    def busy(self) -> bool:
+        """Whether listeners have work in hand, or failures are not saved yet."""
+        if self.failures or self.retries.busy or self.routed < self._shared.log.head:
+            return True
+        return any(subscription.busy for subscription in self.subscriptions.values())
+
+    @property
+    def next_us(self) -> int | None:
+        """When the next failed delivery is tried again."""
+        resting = [subscription.next_us for subscription in self.subscriptions.values()]
+        return first_of([self.retries.next_us, *resting])
 
     # Cursors
 

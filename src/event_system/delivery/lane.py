@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from asyncio import TimerHandle
 from collections import deque
 
 from event_system.delivery.ports import Failure
 from event_system.events.event import Event
+from event_system.kernel.clock import Timer
 
 
 class Lane:
@@ -45,7 +45,7 @@ class Lane:
         self.busy = False
         self.failed: dict[int, Failure] = {}
         self.due_us = 0
-        self.timer: TimerHandle | None = None
+        self.timer: Timer | None = None
         self.cell = 0
 
     @property

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from event_system.delivery.ports import CallLater, PauseStore, Timer
+from event_system.delivery.ports import PauseStore
+from event_system.kernel.clock import CallLater, Timer, first_of
 
 LONGEST_WAIT_SECONDS = 60.0
 """The end is a time of day, and clocks are set: it is looked at this often at least."""
@@ -45,6 +46,11 @@ class Pauses:
     async def resume(self, name: str) -> None:
         await self._store.drop(name)
         self._end(name)
+
+    @property
+    def next_us(self) -> int | None:
+        """When the first pause ends."""
+        return first_of(self.until_us.values())
 
     def close(self) -> None:
         if self._timer is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 import msgspec
@@ -172,19 +172,6 @@ class Progress(msgspec.Struct, frozen=True):
     routed: int
     starts: dict[str, int]
     cursors: dict[tuple[str, int], Cursor]
-
-
-class Timer(Protocol):
-    """A call that is to come."""
-
-    def cancel(self) -> None:
-        """Let it not come. Idempotent."""
-
-
-class CallLater(Protocol):
-    """The event loop's `call_later`, or a test's."""
-
-    def __call__(self, delay: float, callback: Callable[[], None]) -> Timer: ...
 
 
 class PauseStore(Protocol):

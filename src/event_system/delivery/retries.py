@@ -18,6 +18,7 @@ from event_system.delivery.ports import DEAD, RETRYING, Failure, Parked, RetrySt
 from event_system.delivery.surroundings import Shared
 from event_system.delivery.watch import Slot
 from event_system.events.event import Event
+from event_system.kernel.clock import Timer, first_of
 
 SLICE = 256
 """Deliveries that a pump takes in hand at once."""
@@ -51,13 +52,23 @@ class RetryPump:
         self._retrier = retrier
         self._store = store
         self._shared = shared
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Timer | None = None
         self._task: asyncio.Task[None] | None = None
         self._due_us: int | None = None
         self._closing = False
         self._failures: list[Failure] = []  # outcomes that are not saved yet
         self._done: list[tuple[str, int]] = []
         self._saved = 0.0
+
+    @property
+    def busy(self) -> bool:
+        """Whether deliveries are being tried again."""
+        return self._task is not None
+
+    @property
+    def next_us(self) -> int | None:
+        """When the pump looks for what is due next."""
+        return self._due_us
 
     def wake(self, due_us: int) -> None:
         """Something is due then, perhaps earlier than all else."""
@@ -73,7 +84,7 @@ class RetryPump:
             self._timer = None
         if self._due_us is not None:
             delay = max(0.0, (self._due_us - self._shared.now_us()) / 1e6)
-            self._timer = self._shared.loop.call_later(delay, self._begin)
+            self._timer = self._shared.call_later(delay, self._begin)
 
     def _begin(self) -> None:
         self._timer, self._due_us = None, None
@@ -198,6 +209,16 @@ class Retries:
         for name in self._pumps if listener is None else [listener]:
             if name in self._pumps:
                 self._pumps[name].wake(due_us)
+
+    @property
+    def busy(self) -> bool:
+        """Whether one of the pumps is."""
+        return any(pump.busy for pump in self._pumps.values())
+
+    @property
+    def next_us(self) -> int | None:
+        """When the first pump looks."""
+        return first_of(pump.next_us for pump in self._pumps.values())
 
     def saved(self, failures: Sequence[Failure]) -> None:
         """These failures are parked from now on."""

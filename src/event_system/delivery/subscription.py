@@ -16,6 +16,7 @@ from event_system.delivery.surroundings import Shared
 from event_system.delivery.watch import Slot
 from event_system.events.event import Event
 from event_system.events.registry import Registered
+from event_system.kernel.clock import first_of
 from event_system.kernel.patterns import matches, parse_pattern
 
 SLICE = 128
@@ -73,6 +74,19 @@ class Subscription:
         routed, lanes = self._shared.routed(), max(len(self.lanes), 1)
         unread = sum(max(routed - lane.seen, 0) for lane in self.lanes.values() if lane.behind)
         return self.queued + -(-unread // lanes)
+
+    @property
+    def busy(self) -> bool:
+        """Whether it reads or handles, or is about to."""
+        if self._workers or self._reading is not None:
+            return True
+        lanes = self.lanes.values()
+        return not self.paused and any(not (lane.idle or lane.due_us) for lane in lanes)
+
+    @property
+    def next_us(self) -> int | None:
+        """When the first lane that rests goes on."""
+        return first_of(lane.due_us or None for lane in self.lanes.values())
 
     # Events come in
 
@@ -306,12 +320,12 @@ class Subscription:
         lane.seen = first.offset
         lane.behind = True
         delay = max(0.0, (lane.due_us - self._shared.now_us()) / 1e6)
-        lane.timer = self._shared.loop.call_later(delay, self._go_on, lane)
+        lane.timer = self._shared.call_later(delay, self._go_on, lane)
 
     def _go_on(self, lane: Lane) -> None:
         """The lane's first event is due."""
         if self.paused:
-            lane.timer = self._shared.loop.call_later(PAUSED_SECONDS, self._go_on, lane)
+            lane.timer = self._shared.call_later(PAUSED_SECONDS, self._go_on, lane)
             return
         lane.timer, lane.due_us = None, 0
         self._ready.append(lane)

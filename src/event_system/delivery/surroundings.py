@@ -12,6 +12,7 @@ from event_system.delivery.statistics import Observer
 from event_system.delivery.watch import Watch
 from event_system.events.ports import EventLog
 from event_system.events.retry import Retry
+from event_system.kernel.clock import CallLater
 
 
 @dataclass(slots=True)
@@ -28,12 +29,15 @@ class Shared:
     """What all subscriptions of a dispatcher use. `routed()` is the newest offset shown.
 
     `record` and `recovered` take failed deliveries and those that are so no more, to be saved
-    with the cursors; `parked` takes failed ones that are saved already, `changed` a listener's name and a lane whose cursor has moved. `random()` is even between 0 and 1.
+    with the cursors; `parked` takes failed ones that are saved already, `changed` a listener's
+    name and a lane whose cursor has moved. `call_later` is for what is due by `now_us`.
+    `random()` is even between 0 and 1.
     """
 
     log: EventLog
     watch: Watch
     loop: asyncio.AbstractEventLoop
+    call_later: CallLater
     settings: DeliverySettings
     routed: Callable[[], int]
     now_us: Callable[[], int]

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 import msgspec
+from msgspec.structs import astuple
 
 from event_system.kernel.clock import rfc3339, to_datetime
 
@@ -38,12 +39,13 @@ KEY_COLUMNS = 4
 _decode = msgspec.json.Decoder().decode
 
 
-class Event(msgspec.Struct, gc=False):
+class Event(msgspec.Struct, gc=False, eq=False):
     """A CloudEvents 1.0 event with its place in the log. Treat it as read-only.
 
     `raw` is `data` as it was received; `data` decodes it on first use. `offset` is the
     position in the log, `lane` the ordered sub-stream of the event's subject. Times are
     aware UTC datetimes (`time` as the sender says, `received_at` when it was accepted).
+    Events are equal when all that is stored of them is.
     """
 
     offset: int
@@ -59,6 +61,14 @@ class Event(msgspec.Struct, gc=False):
     extension_json: bytes | None
     raw: bytes | None
     decoded: Any = msgspec.UNSET
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Event):
+            return NotImplemented
+        return astuple(self)[:-1] == astuple(other)[:-1]  # whether it was decoded is no part
+
+    def __hash__(self) -> int:
+        return hash((self.offset, self.id))
 
     @property
     def data(self) -> Any:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -24,6 +25,19 @@ class Clock(Protocol):
         """Seconds that never go back; only differences mean anything."""
 
 
+class Timer(Protocol):
+    """A call that is to come."""
+
+    def cancel(self) -> None:
+        """Let it not come. Idempotent."""
+
+
+class CallLater(Protocol):
+    """The event loop's `call_later`, or that of a clock that a test moves."""
+
+    def __call__(self, delay: float, callback: Callable[..., object], /, *args: Any) -> Timer: ...
+
+
 class SystemClock:
     """The machine's clock."""
 
@@ -32,6 +46,11 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+
+def first_of(moments: Iterable[int | None]) -> int | None:
+    """The earliest of the moments that there are."""
+    return min((us for us in moments if us is not None), default=None)
 
 
 def to_us(moment: datetime) -> int:

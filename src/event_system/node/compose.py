@@ -83,7 +83,7 @@ class Node:
         self.settings = settings = loaded.settings
         self._log_handle = log_handle
         clock = SystemClock()
-        machine = Machine(clock, os.urandom)
+        machine = Machine(clock, os.urandom, asyncio.get_running_loop().call_later)
         found = find_listeners(
             settings.listeners.modules, use_entry_points=settings.listeners.entry_points
         )

@@ -35,7 +35,7 @@ from event_system.events.manager import EventManager, Limits
 from event_system.events.ports import Commit
 from event_system.events.registry import Registry
 from event_system.http.tail import LiveTail
-from event_system.kernel.clock import Clock
+from event_system.kernel.clock import CallLater, Clock, first_of
 from event_system.kernel.ids import IdFactory
 from event_system.logs.context import bind_trace
 from event_system.metrics.failures import FailureNumbers
@@ -53,10 +53,14 @@ SECOND_US = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What only the outermost layer may touch: time and randomness."""
+    """What only the outermost layer may touch: time and randomness.
+
+    `call_later` is for what is due at a time of `clock`.
+    """
 
     clock: Clock
     random_bytes: Callable[[int], bytes]
+    call_later: CallLater
 
 
 class Core:
@@ -73,6 +77,7 @@ class Core:
         self.duplicates = 0
         loop = asyncio.get_running_loop()
         clock = machine.clock
+        self._now_us = clock.now_us
         self._declared = [*found.listeners, SELF_TEST]
         listeners = with_overrides(self._declared, overrides)
         self.registry = Registry(enabled(listeners, overrides))
@@ -100,6 +105,7 @@ class Core:
             Tools(
                 watch=self.watch,
                 loop=loop,
+                call_later=machine.call_later,
                 now_us=clock.now_us,
                 observe=self.metrics.observe,
                 full=self.metrics.channel_full,
@@ -137,19 +143,15 @@ class Core:
         self._types = SqliteCatalogue(data_dir)
         self.catalogue = Catalogue(self._types, clock)
         self.catalogue.watch(lambda: self.manager.use_rules(self.catalogue))
-        self._lay_control(clock.now_us, loop, found.broken)
-        self._lay_schedules(clock.now_us, loop)
+        self._lay_control(machine, found.broken)
+        self._lay_schedules(machine, loop)
         self.apply(settings)
 
-    def _lay_control(
-        self,
-        now_us: Callable[[], int],
-        loop: asyncio.AbstractEventLoop,
-        broken: dict[str, str],
-    ) -> None:
+    def _lay_control(self, machine: Machine, broken: dict[str, str]) -> None:
         """What operators see of listeners and do with them."""
+        now_us = machine.clock.now_us
         state, dispatcher = self.state, self.dispatcher
-        self.pauses = Pauses(state.pauses, loop.call_later, now_us, dispatcher.hold)
+        self.pauses = Pauses(state.pauses, machine.call_later, now_us, dispatcher.hold)
         self.removed = Removed(state, state.known, lambda: dispatcher.routed, self.log.lanes)
         self.dead_letters = DeadLetters(dispatcher.failure_places, dispatcher.retries.wake, now_us)
         self.control = Control(lambda: self.registry, dispatcher, self.pauses, self.removed)
@@ -162,11 +164,17 @@ class Core:
             Away(self.pauses, self.removed),
         )
 
-    def _lay_schedules(self, now_us: Callable[[], int], loop: asyncio.AbstractEventLoop) -> None:
+    def _lay_schedules(self, machine: Machine, loop: asyncio.AbstractEventLoop) -> None:
         """What is to happen later."""
+        now_us, call_later = machine.clock.now_us, machine.call_later
         fired = self.metrics.fired
         self.delayed = DelayedEvents(
-            self.log.delayed, self.manager, now_us=now_us, loop=loop, observe=fired
+            self.log.delayed,
+            self.manager,
+            now_us=now_us,
+            loop=loop,
+            call_later=call_later,
+            observe=fired,
         )
         self.schedules = Schedules(
             self.log.schedules,
@@ -174,8 +182,22 @@ class Core:
             lanes=self.log.lanes,
             now_us=now_us,
             loop=loop,
+            call_later=call_later,
             observe=fired,
         )
+
+    @property
+    def idle(self) -> bool:
+        """Whether all that there is to do is for later, or for events that are to come."""
+        if self.dispatcher.busy or self.delayed.busy or self.schedules.busy:
+            return False
+        return self.next_us is None or self.next_us > self._now_us()
+
+    @property
+    def next_us(self) -> int | None:
+        """When something is due next: an event, a firing, a retry, the end of a pause."""
+        parts = (self.delayed, self.schedules, self.dispatcher, self.pauses)
+        return first_of(part.next_us for part in parts)
 
     async def start(self) -> None:
         """Take events from now on; listeners continue where their cursors stand."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -38,7 +39,8 @@ class EventSystem:
     `listeners` are functions declared with `@listener`, `Listener`s, or modules of them.
     `types` are event types: mappings with a `name` and the members of an entry of a file, or
     paths of files and folders.
-    `settings` are those of the `event` section. One process at a time may use `data_dir`.
+    `settings` are those of the `event` section; `machine` is where time and chance come from.
+    One process at a time may use `data_dir`.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class EventSystem:
         source: str = "python",
         settings: EventSettings | None = None,
         shutdown_grace: float = 10.0,
+        machine: Machine | None = None,
     ) -> None:
         self._data_dir = Path(data_dir)
         self._found = Found([found for thing in listeners for found in listeners_of(thing)])
@@ -57,10 +60,11 @@ class EventSystem:
         self._source = source
         self._settings = settings or EventSettings()
         self._grace = shutdown_grace
+        self._machine = machine
         self._core: Core | None = None
 
     async def __aenter__(self) -> EventSystem:
-        machine = Machine(SystemClock(), os.urandom)
+        machine = self._machine or _this_machine()
         self._core = Core(self._data_dir, self._settings, self._found, {}, machine)
         self._core.catalogue.declare(self._types)
         await self._core.start()
@@ -168,6 +172,10 @@ class EventSystem:
     async def settled(self, event: Event, timeout: float = 5.0) -> bool:
         """Wait until every async listener has handled the event."""
         return await self._running.deliveries.settled(event, timeout)
+
+
+def _this_machine() -> Machine:
+    return Machine(SystemClock(), os.urandom, asyncio.get_running_loop().call_later)
 
 
 def _draft(members: dict[str, Any]) -> Draft:

@@ -44,6 +44,11 @@ class Aftermath:
         if self._waiting and len(self._running) < MAX_RUNNING:
             self._waiting.pop()()
 
+    @property
+    def busy(self) -> bool:
+        """Whether listeners are under way."""
+        return bool(self._running)
+
     async def drain(self) -> None:
         """Wait for all that run."""
         while self._running:

@@ -12,7 +12,7 @@ from event_system.events.codec import DELIVER_AT, CloudEventDraft, Draft
 from event_system.events.event import Row
 from event_system.events.manager import EventManager
 from event_system.events.ports import Receipt
-from event_system.kernel.clock import to_datetime, to_us
+from event_system.kernel.clock import CallLater, to_datetime, to_us
 from event_system.kernel.errors import InvalidEventError
 from event_system.scheduling.aftermath import Aftermath
 from event_system.scheduling.ports import (
@@ -49,6 +49,7 @@ class DelayedEvents:
         *,
         now_us: Callable[[], int],
         loop: asyncio.AbstractEventLoop,
+        call_later: CallLater,
         observe: Callable[[Sequence[float]], None],
     ) -> None:
         self.waiting = store.waiting
@@ -57,7 +58,7 @@ class DelayedEvents:
         self._manager = manager
         self._now_us = now_us
         self._observe = observe
-        self._pump = Pump(self, now_us, loop.call_later)
+        self._pump = Pump(self, now_us, call_later)
         self._aftermath = Aftermath(manager, loop)
 
     def start(self) -> None:
@@ -66,6 +67,11 @@ class DelayedEvents:
     def stop(self) -> None:
         """Fire nothing more; `drain` waits for what was fired."""
         self._pump.stop()
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being fired, or sync listeners of what was fired run."""
+        return self._pump.busy or self._aftermath.busy
 
     async def drain(self) -> None:
         """Wait for the sync listeners of fired events."""

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from typing import Protocol
+
+from event_system.kernel.clock import CallLater, Timer
 
 LOOK_SECONDS = 1.0
 """The clock may be set: nobody sleeps longer than this without looking at it."""
 
 _SECOND_US = 1_000_000
 _log = logging.getLogger(__name__)
-
-
-class Timer(Protocol):
-    """What was asked for with `call_later`."""
-
-    def cancel(self) -> None: ...
-
-
-CallLater: TypeAlias = Callable[[float, Callable[[], object]], Timer]
 
 
 class Work(Protocol):
@@ -52,6 +45,11 @@ class Pump:
         """Begin nothing more; what is on its way ends as it would."""
         self._running = False
         self._cancel()
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being fired."""
+        return self._firing
 
     def look(self) -> None:
         """Look at what is due now: fire, or sleep until then. Call it when that has changed."""

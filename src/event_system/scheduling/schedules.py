@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from event_system.events.event import Row
 from event_system.events.manager import EventManager
 from event_system.events.ports import Receipt
+from event_system.kernel.clock import CallLater
 from event_system.kernel.errors import (
     InvalidEventError,
     InvalidScheduleError,
@@ -50,6 +51,7 @@ class Schedules:
         lanes: int,
         now_us: Callable[[], int],
         loop: asyncio.AbstractEventLoop,
+        call_later: CallLater,
         observe: Callable[[Sequence[float]], None],
     ) -> None:
         self._store = store
@@ -61,7 +63,7 @@ class Schedules:
         self._due = {kept.name: self._due_of(kept) for kept in store.kept}
         self._revision = max((kept.revision for kept in store.kept), default=0)
         self._loop = loop
-        self._pump = Pump(self, now_us, loop.call_later)
+        self._pump = Pump(self, now_us, call_later)
         self._aftermath = Aftermath(manager, loop)
         self._firing: asyncio.Task[None] | None = None
 
@@ -71,6 +73,11 @@ class Schedules:
     def stop(self) -> None:
         """Fire nothing more; `drain` waits for what was fired."""
         self._pump.stop()
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being fired, or sync listeners of what was fired run."""
+        return self._pump.busy or self._aftermath.busy
 
     async def drain(self) -> None:
         """Wait for what is being fired, and for its sync listeners."""

@@ -28,7 +28,7 @@ DAY_US = 24 * HOUR_US
 
 @asynccontextmanager
 async def running(path: Path, clock: HandClock, *listeners: Listener) -> AsyncIterator[Core]:
-    machine = Machine(clock, os.urandom)
+    machine = Machine(clock, os.urandom, asyncio.get_running_loop().call_later)
     core = Core(path, EventSettings(), Found(list(listeners)), {}, machine)
     await core.start()
     try:
