@@ -21,8 +21,8 @@ from rbloom import Bloom
 
 from event_system.events.event import Row
 
-RUNS_PER_GENERATION = 64
-RUNS_PER_SAVE = 8
+RUNS_PER_GENERATION = 256
+RUNS_PER_SAVE = 16
 _FALSE_POSITIVES = 0.001
 _log = logging.getLogger(__name__)
 
@@ -197,7 +197,7 @@ class Dedupe:
 
     def _save(self, generation: int, runs: int, filter_: Bloom) -> None:
         older = self._saved(generation)
-        path = self._directory / f"ids-{generation:06d}-{runs:02d}.bloom"
+        path = self._directory / f"ids-{generation:06d}-{runs:03d}.bloom"
         scratch = path.with_suffix(".new")
         try:
             filter_.save(str(scratch))
