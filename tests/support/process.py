@@ -23,12 +23,19 @@ READY_SECONDS = 20.0
 class NodeProcess:
     """`event-system serve` over a directory of its own; start it again after `kill`."""
 
-    def __init__(self, directory: Path, config: str = "", listeners: Iterable[Path] = ()) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        config: str = "",
+        listeners: Iterable[Path] = (),
+        options: Iterable[str] = (),
+    ) -> None:
         self.directory = directory
         self.data = directory / "data"
         self.config = directory / "config.yaml"
         self.config.write_text(config)
         self.listeners = list(listeners)
+        self.options = list(options)
         self.port = 0
         self.metrics_port = 0
         self.log: list[str] = []
@@ -67,6 +74,7 @@ class NodeProcess:
         arguments += ["--data-dir", str(self.data), "--port", str(port), "--metrics-port", "0"]
         for path in self.listeners:
             arguments += ["--listeners", str(path)]
+        arguments += self.options
         self.process = subprocess.Popen(
             arguments,
             cwd=self.directory,

@@ -226,6 +226,8 @@ def infer(
     from event_system.events.catalogue.inference import inferred  # loads the schema library
 
     samples = _samples(Connection(url, key), name, sample)
+    if not samples:
+        raise TypeNotFoundError(f"no event of {name} with JSON data is stored", where=name)
     schema = inferred(samples)
     if as_json:
         print_json({"type": name, "samples": len(samples), "schema": schema})

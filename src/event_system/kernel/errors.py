@@ -7,6 +7,7 @@ changes, the HTTP `status` that it is answered with, and a `remedy`: how to mend
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 from event_system.kernel.quota import Standing
@@ -564,11 +565,20 @@ class InvalidFilterError(ListenerDefinitionError):
 
 
 class ConfigurationError(EventSystemError):
-    """The configuration has faults; the old one, if any, stays in force."""
+    """The configuration has faults; the old one, if any, stays in force.
+
+    `files` are the paths of all that were read: who waits for a mended one looks at these.
+    """
 
     code = "config.invalid"
     title = "Invalid configuration"
     remedy = "Mend the lines that the message names; `event-system config check` tells at once."
+
+    def __init__(
+        self, detail: str = "", *, where: str | None = None, files: tuple[Path, ...] = ()
+    ) -> None:
+        super().__init__(detail, where=where)
+        self.files = files
 
 
 class ExposedServerError(ConfigurationError):

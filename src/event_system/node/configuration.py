@@ -86,10 +86,10 @@ def load_settings(
     files = _take_secrets(given, path)
     settings = _validate(given)
     types = _take_types(given, path, settings)
-    if settings is None or given.faults:
-        raise ConfigurationError("\n".join(map(str, given.faults)))
-    sources = {dotted(key): place for key, place in given.places.items()}
     watched = tuple(p for p in (path, *files, *types.paths) if p is not None)
+    if settings is None or given.faults:
+        raise ConfigurationError("\n".join(map(str, given.faults)), files=watched)
+    sources = {dotted(key): place for key, place in given.places.items()}
     entries = tuple(types.entries.values())
     return Loaded(settings, _warnings(settings), sources, watched, entries)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from event_system.kernel.errors import EventSystemError
+from event_system.kernel.errors import ConfigurationError, EventSystemError
 from event_system.node.configuration import Loaded
 from event_system.node.settings import Settings
 
@@ -86,9 +86,8 @@ class ConfigWatcher:
 
     async def reload(self) -> None:
         """Read, validate, take over; or say why not."""
-        self._seen = await asyncio.to_thread(_fingerprint, self._files)
         try:
-            loaded = await asyncio.to_thread(self._load)
+            loaded = await self._read()
             plan = plan_reload(self.settings, loaded.settings)
             self._apply(plan, loaded)
         except EventSystemError as error:
@@ -99,8 +98,27 @@ class ConfigWatcher:
                 extra={"context": {"code": error.code}},
             )
             return
-        self._files = loaded.files
         self._take(plan, loaded.settings)
+
+    async def _read(self) -> Loaded:
+        """The new configuration, or its faults, from files that were looked at before.
+
+        So a change that comes while they are read is noticed at the next look. Where other
+        files are named now than before, these are looked at and read again.
+        """
+        while True:
+            looked_at = self._files
+            self._seen = await asyncio.to_thread(_fingerprint, looked_at)
+            try:
+                loaded = await asyncio.to_thread(self._load)
+            except ConfigurationError as error:
+                self._files = error.files
+                if error.files == looked_at:
+                    raise
+            else:
+                self._files = loaded.files
+                if loaded.files == looked_at:
+                    return loaded
 
     def _take(self, plan: ReloadPlan, new: Settings) -> None:
         self.applied += 1

@@ -96,6 +96,22 @@ async def test_a_file_that_cannot_be_applied_is_refused_too(tmp_path: Path) -> N
     assert site.watcher.settings.event.async_workers == 1
 
 
+async def test_a_bad_file_that_is_new_is_taken_over_once_it_is_mended(tmp_path: Path) -> None:
+    site = Site(tmp_path / "c.yaml")
+    types = tmp_path / "types.yaml"
+    types.write_text("a.b: {schema: {type: objekt}}\n")
+    site.path.write_text("types: {files: [types.yaml]}\n")
+    running = asyncio.create_task(site.watcher.run())
+    async with asyncio.timeout(10):
+        while not site.watcher.refused:
+            await asyncio.sleep(0.01)
+        types.write_text("a.b: {}\n")
+        while not site.watcher.applied:
+            await asyncio.sleep(0.01)
+    running.cancel()
+    assert (site.watcher.refused, site.watcher.applied) == (1, 1)
+
+
 async def test_a_request_reloads_at_once_and_a_changed_file_soon(tmp_path: Path) -> None:
     site = Site(tmp_path / "c.yaml")
     running = asyncio.create_task(site.watcher.run())
