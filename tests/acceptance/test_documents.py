@@ -16,6 +16,28 @@ from tests.support.process import NodeProcess
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
+DEAD = """
+import asyncio
+
+from event_system import EventSystem, listener
+from dead import dead
+
+
+@listener("player.*", mode="sync", name="strict")
+def strict(event):
+    assert event.id == "up-1"
+
+
+async def main():
+    async with EventSystem("dead-data", listeners=[strict]) as es:
+        for id_ in ("up-1", "up-2"):
+            await es.trigger("player.level_up", id=id_)
+        print(await dead(es, "strict"))
+
+
+asyncio.run(main())
+"""
+
 TAXES = """
 import asyncio
 
@@ -70,7 +92,7 @@ def test_the_first_event_of_the_readme_is_handled_and_seen(tmp_path: Path, page:
 
 
 def test_the_python_of_the_api_page_runs(tmp_path: Path) -> None:
-    names = ("declared.py", "embedded.py", "taxes.py")
+    names = ("declared.py", "embedded.py", "dead.py", "taxes.py")
     for name, text in zip(names, blocks("docs/python-api.md", "python"), strict=True):
         (tmp_path / name).write_text(text)
     loading = "import declared; from event_system.events.listener import listeners_of; "
@@ -79,6 +101,8 @@ def test_the_python_of_the_api_page_runs(tmp_path: Path) -> None:
     assert count.strip() == "4"
     shown = subprocess.check_output([sys.executable, "embedded.py"], cwd=tmp_path, text=True)
     assert shown.strip() == "1 hello player-1"
+    dead = subprocess.check_output([sys.executable, "-c", DEAD], cwd=tmp_path, text=True)
+    assert dead.strip() == "['up-2']"
     taxes = subprocess.check_output([sys.executable, "-c", TAXES], cwd=tmp_path, text=True)
     assert taxes.strip() == "['guild-tax']"
 

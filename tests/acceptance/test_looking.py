@@ -133,3 +133,32 @@ def _add(node: NodeProcess, count: int) -> None:
     with node.client() as client:
         batch = [{"type": "player.login"}] * count
         assert client.post("/api/events/batch", json=batch).status_code == 200
+
+
+def test_events_are_found_by_what_became_of_their_deliveries(node: NodeProcess) -> None:
+    """`greet` fails where there is no level; the leaderboard's filter leaves such events out."""
+    levels = {"good": {"level": 3}, "bad": {}, "worse": {}}
+    with node.client() as client:
+        for id_, data in levels.items():
+            event = {"type": "player.level_up", "id": id_, "data": data}
+            assert client.post("/api/events/trigger", json=event).status_code == 200
+        wait_until(lambda: not _states(client, "worse") & {"pending"})
+
+        def ids(**query: str) -> list[str]:
+            answer = client.get("/api/events", params=query)
+            return [each["id"] for each in answer.json()["events"]]
+
+        assert ids(status="dead") == ["worse", "bad"]
+        assert ids(status="dead", listener="greet", order="oldest") == ["bad", "worse"]
+        assert ids(status="dead", listener="leaderboard") == []
+        assert ids(status="skipped", listener="leaderboard") == ["worse", "bad"]
+        assert ids(status="handled", listener="leaderboard", type="player.*") == ["good"]
+        assert ids(status="handled", listener="greet") == ["good"]
+        assert ids(status="pending") == []
+        unknown = client.get("/api/events?status=dead&listener=great")
+    listed = command(node, "events", "list", "--status", "dead", "--where", "data.level exists")
+    named = command(node, "events", "list", "--status", "dead", "--listener", "great")
+
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "listener.not_found")
+    assert (listed.returncode, listed.stdout) == (0, "")
+    assert (named.returncode, "[listener.not_found]" in named.stderr) == (1, True)

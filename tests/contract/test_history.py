@@ -19,9 +19,9 @@ from event_system.eventlog.sqlite.reader import Reader
 from event_system.events.event import Row, event_of
 from event_system.events.ports import Filter, History
 from event_system.kernel.errors import InvalidPatternError
+from tests.support.memory_history import MemoryHistory
 from tests.support.memory_log import MemoryLog
 from tests.support.rows import row
-from tests.support.site import MemoryHistory
 from tests.support.stored_log import StoredLog
 
 OpenHistory: TypeAlias = Callable[[Path, Sequence[Row]], AbstractAsyncContextManager[History]]
@@ -151,6 +151,59 @@ async def test_source_and_subject_are_compared_whole(history: History) -> None:
     assert web == offsets_where(lambda stored: stored[6] == "web")
     assert player == offsets_where(lambda stored: stored[8] == "p2")
     assert none == []
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize(
+    ("pattern", "listened", "types"),
+    [
+        (None, ("player.login",), {"player.login"}),
+        (None, ("player.login", "guild.>"), {"player.login", "guild.war.end"}),
+        (None, ("player.*", "player.login"), {"player.login", "player.level_up"}),
+        (None, ("system", ">"), set(TYPES)),
+        ("player.*", ("*.login", "system"), {"player.login"}),
+        ("player.login", ("player.*", "guild.>"), {"player.login"}),
+        ("system", ("player.*", "guild.war.end"), set()),
+    ],
+)
+async def test_what_a_listener_gets_is_found_by_its_patterns(
+    history: History,
+    pattern: str | None,
+    listened: tuple[str, ...],
+    types: set[str],
+    newest_first: bool,
+) -> None:
+    query = Filter(pattern=pattern, listened=listened)
+
+    found = await all_offsets(history, query, newest_first=newest_first)
+
+    expected = offsets_where(lambda stored: stored[5] in types)
+    assert found == sorted(expected, reverse=newest_first)
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+async def test_offsets_bound_a_search(history: History, newest_first: bool) -> None:
+    query = Filter(subject="p2", after=42, through=62)
+
+    found = await all_offsets(history, query, limit=2, newest_first=newest_first)
+
+    expected = [n for n in offsets_where(lambda stored: stored[8] == "p2") if 42 < n <= 62]
+    assert found == sorted(expected, reverse=newest_first)
+    assert len(found) == 5
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+async def test_events_are_sifted_out_of_given_offsets(history: History, newest_first: bool) -> None:
+    query = Filter(pattern="player.*", since_us=1_100, after=30)
+    offsets = [1, 22, 31, 32, 36, 37, 40, 90, 91, 500]
+
+    page = await history.among(offsets, query, newest_first=newest_first)
+
+    kept = [n for n in offsets if 30 < n <= 120 and ROWS[n - 1][5] in TYPES[:2]]
+    assert [event.offset for event in page.events] == sorted(kept, reverse=newest_first)
+    assert page.next is None
+    assert len(kept) > 3
+    assert (await history.among([], query, newest_first=newest_first)).events == []
 
 
 @pytest.mark.parametrize("newest_first", [False, True])

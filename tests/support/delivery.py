@@ -16,6 +16,7 @@ from event_system.delivery.dispatcher import Dispatcher, Tools
 from event_system.delivery.pauses import Pauses
 from event_system.delivery.ports import Counts
 from event_system.delivery.removed import Removed
+from event_system.delivery.search import DeliverySearch
 from event_system.delivery.statistics import Observed
 from event_system.delivery.surroundings import DeliverySettings
 from event_system.delivery.sync import SyncRunner
@@ -24,6 +25,7 @@ from event_system.delivery.watch import Watch
 from event_system.events.listener import Listener
 from event_system.events.ports import Appended
 from event_system.events.registry import Registry
+from tests.support.memory_history import MemoryHistory
 from tests.support.memory_log import MemoryLog
 from tests.support.rows import LANES, row
 
@@ -34,6 +36,7 @@ class Bench:
     def __init__(self, directory: Path, log: MemoryLog, listeners: Iterable[Listener]) -> None:
         loop = asyncio.get_running_loop()
         self.log = log
+        self.history = MemoryHistory(log)
         self.settings = DeliverySettings()
         self.store = StateDatabase(directory)
         self.observed: list[Observed] = []
@@ -72,7 +75,7 @@ class Bench:
             lambda: self.registry,
             self.dispatcher,
             self.sync,
-            self.store,
+            DeliverySearch(lambda: self.registry, self.dispatcher, self.history, time.monotonic),
             broken={},
             away=Away(self.pauses, self.removed),
         )

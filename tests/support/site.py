@@ -23,6 +23,7 @@ from event_system.events.listener import Listener
 from event_system.events.manager import EventManager
 from event_system.events.ports import (
     Delivery,
+    DeliveryFilter,
     Filter,
     ListenerStatus,
     Page,
@@ -43,60 +44,17 @@ from event_system.kernel.errors import (
     UnauthorizedError,
 )
 from event_system.kernel.ids import IdFactory
-from event_system.kernel.patterns import matches, parse_pattern
 from event_system.scheduling.delayed import DelayedEvents
 from event_system.scheduling.schedules import Schedules
 from tests.support.memory_catalogue import MemoryCatalogue
 from tests.support.memory_delayed import MemoryDelayedStore
+from tests.support.memory_history import MemoryHistory
 from tests.support.memory_log import MemoryLog
 from tests.support.memory_retries import MemoryFailures
 from tests.support.memory_schedules import MemoryScheduleStore
 from tests.support.rows import LANES
 
 TRACE_ID = "5" * 32
-
-
-class MemoryHistory:
-    """Implements `History` by looking at every event."""
-
-    def __init__(self, log: MemoryLog) -> None:
-        self._log = log
-        self.blind = False
-        self.failure: Exception | None = None
-
-    async def find(
-        self, query: Filter, *, limit: int, newest_first: bool, cursor: int | None
-    ) -> Page:
-        events = [event for event in await self._all() if _matches(query, event)]
-        events.sort(key=lambda event: -event.offset if newest_first else event.offset)
-        if cursor is not None:
-            events = [e for e in events if e.offset != cursor]
-            events = [e for e in events if (e.offset < cursor) == newest_first]
-        page = events[:limit]
-        return Page(page, page[-1].offset if len(events) > limit else None)
-
-    async def get(self, id_: str, source: str | None = None) -> Event | None:
-        found = [e for e in await self._all() if e.id == id_ and source in (None, e.source)]
-        return found[-1] if found else None
-
-    async def at(self, offset: int) -> Event | None:
-        return next((e for e in await self._all() if e.offset == offset), None)
-
-    async def _all(self) -> list[Event]:
-        if self.failure is not None:
-            raise self.failure
-        return [] if self.blind else (await self._log.read(0, 1_000_000)).events
-
-
-def _matches(query: Filter, event: Event) -> bool:
-    return (
-        (query.pattern is None or matches(parse_pattern(query.pattern), event.type))
-        and query.source in (None, event.source)
-        and query.subject in (None, event.subject)
-        and (query.since_us is None or event.received_us >= query.since_us)
-        and (query.until_us is None or event.received_us < query.until_us)
-        and all(test.holds(event) for test in query.where)
-    )
 
 
 @dataclass
@@ -106,12 +64,26 @@ class MemoryDeliveries:
     statuses: list[ListenerStatus] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
     pending: bool = False
+    asked: list[tuple[Filter, DeliveryFilter, int, bool, int | None]] = field(default_factory=list)
+    found: Page = field(default_factory=lambda: Page([], None))
 
     def listeners(self) -> list[ListenerStatus]:
         return self.statuses
 
     async def of(self, event: Event) -> list[Delivery]:
         return self.deliveries
+
+    async def find(
+        self,
+        query: Filter,
+        wanted: DeliveryFilter,
+        *,
+        limit: int,
+        newest_first: bool,
+        cursor: int | None,
+    ) -> Page:
+        self.asked.append((query, wanted, limit, newest_first, cursor))
+        return self.found
 
     async def settled(self, event: Event, timeout: float) -> bool:
         return not self.pending

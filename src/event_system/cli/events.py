@@ -23,6 +23,12 @@ WhereOption = Annotated[
     list[str] | None,
     typer.Option(help='Condition on the data: "data.level>=10", "data.guild exists". Repeatable.'),
 ]
+StatusOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Of its delivery to a listener: handled, pending, skipped, retrying or dead."
+    ),
+]
 
 
 @app.command("list")
@@ -34,6 +40,10 @@ def list_events(
     until: Annotated[str | None, typer.Option(help="The same.")] = None,
     order: Annotated[str, typer.Option(help="`newest` or `oldest` first.")] = "newest",
     where: WhereOption = None,
+    status: StatusOption = None,
+    listener: Annotated[
+        str | None, typer.Option(help="Exactly this listener; needs --status.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Events a page.")] = 50,
     cursor: Annotated[str | None, typer.Option(help="`next` of the page before.")] = None,
     fields: Annotated[str | None, typer.Option(help="Attributes by commas; needs --json.")] = None,
@@ -46,7 +56,8 @@ def list_events(
         raise typer.BadParameter("needs --json", param_hint="--fields")
     wanted = {"type": type_, "source": source, "subject": subject, "since": since, "until": until}
     paging = {"order": order, "limit": limit, "cursor": cursor, "fields": fields}
-    page = Connection(url, key).get("/api/events", {**wanted, **paging, "where": where})
+    delivery = {"status": status, "listener": listener}
+    page = Connection(url, key).get("/api/events", {**wanted, **delivery, **paging, "where": where})
     if as_json:
         print_json(page)
         return

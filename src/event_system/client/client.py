@@ -15,6 +15,7 @@ from event_system.client.drafts import NO_DATA, Draft, EventMembers, draft, enco
 from event_system.client.options import ClientOptions
 from event_system.client.outbox import Outbox
 from event_system.client.reading import (
+    DeliveredFilter,
     EventFilter,
     Exported,
     Gap,
@@ -122,7 +123,7 @@ class EventClient:
         self,
         *,
         order: Literal["oldest", "newest"] = "oldest",
-        **wanted: Unpack[EventFilter],
+        **wanted: Unpack[DeliveredFilter],
     ) -> AsyncIterator[dict[str, Any]]:
         """Stored events in CloudEvents form, with `offset`, `lane` and `received_at`."""
         return pages(self._open_requests(), wanted, order)

@@ -35,6 +35,13 @@ class EventFilter(StreamFilter, total=False):
     until: str
 
 
+class DeliveredFilter(EventFilter, total=False):
+    """The same, and how a listener, or any, stands to them, such as `dead`."""
+
+    status: str
+    listener: str
+
+
 @dataclass(frozen=True, slots=True)
 class Gap:
     """The reader was too slow: matching events with offsets from `first` to `last` are missing."""

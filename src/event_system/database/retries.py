@@ -1,8 +1,9 @@
 """The table of failed deliveries: parked, blocking and dead ones.
 
 `RetryTable` is its SQL, on a connection that the caller owns; `RetryRows` calls it from the event
-loop. One index, (listener, state, at_us, offset), serves everything: what is due, lists, counts;
-so nothing is ever scanned that is not asked for. Numbers by state are kept by triggers.
+loop. An index by time, (listener, state, at_us, offset), serves what is due, lists and counts, one
+by offset the history; so nothing is ever scanned that is not asked for. Numbers by state are kept
+by triggers.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from event_system.delivery.ports import (
     DEAD,
     Counts,
     Due,
+    Failed,
+    FailedFilter,
     Failure,
     FailurePage,
     Parked,
@@ -50,6 +53,7 @@ CREATE TABLE IF NOT EXISTS {t} (
     UNIQUE (offset, listener)
 );
 CREATE INDEX IF NOT EXISTS {t}_at ON {t} (listener, state, at_us, offset);
+CREATE INDEX IF NOT EXISTS {t}_offset ON {t} (listener, state, offset);
 CREATE TABLE IF NOT EXISTS {t}_counts (
     listener TEXT NOT NULL,
     state TEXT NOT NULL,
@@ -94,6 +98,17 @@ _FIELDS = (
 )
 _OF = "SELECT {f} FROM {t} WHERE offset = ? ORDER BY listener"
 _OFFSETS = "SELECT DISTINCT offset FROM {t} WHERE offset BETWEEN ? AND ?"
+_UPWARD = """
+SELECT offset, listener, state FROM {t}
+WHERE listener = ? AND state = ? AND offset >= ? ORDER BY offset LIMIT ?
+"""
+_DOWNWARD = """
+SELECT offset, listener, state FROM {t}
+WHERE listener = ? AND state = ? AND offset <= ? ORDER BY offset DESC LIMIT ?
+"""
+_AMONG = """
+SELECT offset, listener, state FROM {t} WHERE offset IN (SELECT value FROM json_each(?))
+"""
 _AFTER = "SELECT {plain} FROM {t} WHERE offset > ?"
 _BY_ID = "SELECT {f} FROM {t} WHERE id = ?"
 _COUNTS = "SELECT listener, state, number FROM {t}_counts WHERE number > 0"
@@ -130,6 +145,7 @@ class RetryTable:
         self._rising, self._falling, self._at = map(self._sql, (_RISING, _FALLING, _AT_OFFSETS))
         self._offsets = self._sql(_OFFSETS)
         self._requeue, self._discard = map(self._sql, (_REQUEUE, _DISCARD))
+        self._upward, self._downward, self._among = map(self._sql, (_UPWARD, _DOWNWARD, _AMONG))
 
     def _sql(self, text: str) -> str:
         plain = _FIELDS.replace("traceback", "''")
@@ -177,6 +193,25 @@ class RetryTable:
 
     def offsets(self, connection: apsw.Connection, first: int, last: int) -> list[int]:
         return [offset for (offset,) in connection.execute(self._offsets, (first, last))]
+
+    # By the place of their events
+
+    def among(self, connection: apsw.Connection, offsets: Iterable[int]) -> list[Failed]:
+        rows = connection.execute(self._among, (json.dumps(list(offsets)),))
+        return [Failed(*row) for row in rows]
+
+    def walk(
+        self, connection: apsw.Connection, wanted: FailedFilter, limit: int, *, newest_first: bool
+    ) -> list[Failed]:
+        names = self.counts(connection) if wanted.listener is None else [wanted.listener]
+        sql = self._downward if newest_first else self._upward
+        cursors = [
+            connection.execute(sql, (name, state, wanted.start, limit))
+            for name in names
+            for state in wanted.states
+        ]
+        rows = islice(heapq.merge(*cursors, reverse=newest_first), limit)
+        return [Failed(*row) for row in rows]
 
     # Many, in bounded steps
 
@@ -331,6 +366,16 @@ class RetryRows:
             lambda c: self._table.find(c, wanted, limit, after, newest_first)
         )
         return page
+
+    async def among(self, offsets: Sequence[int]) -> list[Failed]:
+        found: list[Failed] = await self._read(lambda c: self._table.among(c, offsets))
+        return found
+
+    async def walk(self, wanted: FailedFilter, limit: int, *, newest_first: bool) -> list[Failed]:
+        found: list[Failed] = await self._read(
+            lambda c: self._table.walk(c, wanted, limit, newest_first=newest_first)
+        )
+        return found
 
     async def count(self, wanted: Selection, limit: int, after: Place | None) -> Step:
         step: Step = await self._read(lambda c: self._table.count(c, wanted, limit, after))

@@ -48,6 +48,10 @@ class Lane:
         self.timer: Timer | None = None
         self.cell = 0
 
+    def complete(self, routed: int) -> int:
+        """The offset up to which all effects are complete, where all up to `routed` was shown."""
+        return max(self.cursor, routed) if self.idle else self.cursor
+
     @property
     def idle(self) -> bool:
         """Nothing is left to do: the listener's effects are complete up to what was routed."""

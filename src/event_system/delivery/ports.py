@@ -92,6 +92,22 @@ class FailurePage(msgspec.Struct, frozen=True):
     next: Place | None
 
 
+class Failed(msgspec.Struct, frozen=True, order=True):
+    """Of a `Failure`, what tells it from others. Ordered by the place of its event."""
+
+    offset: int
+    listener: str
+    state: str
+
+
+class FailedFilter(msgspec.Struct, frozen=True):
+    """Failures in these states, of a listener or of any, from the offset `start` on."""
+
+    states: tuple[str, ...]
+    listener: str | None
+    start: int
+
+
 class Counts(msgspec.Struct, frozen=True):
     """How many failures a listener has."""
 
@@ -122,6 +138,12 @@ class RetryStore(Protocol):
         self, wanted: Selection, limit: int, after: Place | None, *, newest_first: bool
     ) -> FailurePage:
         """A page, beginning after a place."""
+
+    async def among(self, offsets: Sequence[int]) -> list[Failed]:
+        """The failed deliveries of these events, in any order."""
+
+    async def walk(self, wanted: FailedFilter, limit: int, *, newest_first: bool) -> list[Failed]:
+        """Up to `limit` of them in the order of their events."""
 
     async def requeue(
         self, wanted: Selection, now_us: int, limit: int, after: Place | None

@@ -88,6 +88,11 @@ class Subscription:
         """When the first lane that rests goes on."""
         return first_of(lane.due_us or None for lane in self.lanes.values())
 
+    def cursors(self) -> dict[int, int]:
+        """By lane the offset up to which all effects are complete."""
+        routed = self._shared.routed()
+        return {number: lane.complete(routed) for number, lane in self.lanes.items()}
+
     # Events come in
 
     def lane_of(self, event: Event) -> Lane:

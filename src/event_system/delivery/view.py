@@ -6,18 +6,21 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from event_system.delivery.batches import BatchSubscription
 from event_system.delivery.dispatcher import Dispatcher
+from event_system.delivery.failed import FailedDeliveries
 from event_system.delivery.pauses import Pauses
-from event_system.delivery.ports import DEAD, Counts, CursorStore, Failure
+from event_system.delivery.ports import DEAD, Counts, Failure
 from event_system.delivery.removed import Removed
+from event_system.delivery.search import DeliverySearch, Paging
+from event_system.delivery.standing import Standing
 from event_system.delivery.statistics import Statistics
 from event_system.delivery.subscription import Subscription
 from event_system.delivery.sync import SyncRunner
 from event_system.events.event import Event
-from event_system.events.ports import Delivery, ListenerStatus
+from event_system.events.ports import Delivery, DeliveryFilter, Filter, ListenerStatus, Page
 from event_system.events.registry import Registered, Registry
 from event_system.kernel.clock import rfc3339
+from event_system.kernel.errors import ListenerNotFoundError
 
 POLL_SECONDS = 0.002
 
@@ -38,14 +41,15 @@ class DeliveryView:
         registry: Callable[[], Registry],
         dispatcher: Dispatcher,
         sync: SyncRunner,
-        store: CursorStore,
+        search: DeliverySearch,
         broken: dict[str, str],
         away: Away,
     ) -> None:
         self._registry = registry
         self._dispatcher = dispatcher
         self._sync = sync
-        self._store = store
+        self._search = search
+        self._failures = FailedDeliveries(dispatcher)
         self._broken = broken
         self._away = away
 
@@ -77,7 +81,7 @@ class DeliveryView:
             rate=round(rate, 3),
             error_rate=round(error_rate, 3),
             lag=subscription.lag() if subscription is not None else 0,
-            cursors=self._cursors(subscription),
+            cursors={} if subscription is None else subscription.cursors(),
             last_error=statistics.last_error,
             retrying=counts.retrying,
             dead=counts.dead,
@@ -94,37 +98,15 @@ class DeliveryView:
             return subscription.statistics
         return self._sync.statistics.get(name) or Statistics()
 
-    def _cursors(self, subscription: Subscription | None) -> dict[int, int]:
-        if subscription is None:
-            return {}
-        routed = self._dispatcher.routed
-        return {
-            number: max(lane.cursor, routed) if lane.idle else lane.cursor
-            for number, lane in subscription.lanes.items()
-        }
-
     async def of(self, event: Event) -> list[Delivery]:
-        failures = {f.listener: f for f in await self._failures(event)}
+        failures = await self._failures.of(event.offset)
         found = []
         for name, entry in sorted(self._registry().by_name.items()):
             route = self._registry().route(event.type)
             if entry in route.sync or entry in route.deferred:
                 found.append(self._delivery(name, entry, event, failures.pop(name, None)))
-        return found + [_failed(f, "async") for f in failures.values()]
-
-    async def _failures(self, event: Event) -> list[Failure]:
-        offset = event.offset
-        found = {f.listener: f for f in await self._store.failures_of(offset)}
-        for entry in self._registry().route(event.type).deferred:
-            subscription = self._dispatcher.subscriptions.get(entry.listener.name)
-            if isinstance(subscription, BatchSubscription):
-                for failure in await subscription.store.failures_of(offset):
-                    found[failure.listener] = failure
-        for (listener, at), unsaved in self._dispatcher.failures.items():
-            if at == offset:
-                found.pop(listener, None)
-                found |= {} if unsaved is None else {listener: unsaved}
-        return list(found.values())
+        others = [_failed(failure, "async") for failure in failures.values()]
+        return sorted([*found, *others], key=lambda delivery: delivery.listener)
 
     def _delivery(
         self, name: str, entry: Registered, event: Event, failure: Failure | None
@@ -132,17 +114,40 @@ class DeliveryView:
         mode = entry.listener.mode
         if failure is not None:
             return _failed(failure, mode)
-        if entry.condition is not None and not entry.condition(event):
-            return Delivery(name, mode, "skipped")
-        return Delivery(name, mode, "pending" if self._is_pending(name, event) else "handled")
+        subscription = self._dispatcher.subscriptions.get(name)
+        standing = Standing(entry, {} if subscription is None else subscription.cursors())
+        return Delivery(name, mode, standing.status(event))
+
+    async def find(
+        self,
+        query: Filter,
+        wanted: DeliveryFilter,
+        *,
+        limit: int,
+        newest_first: bool,
+        cursor: int | None,
+    ) -> Page:
+        name = wanted.listener
+        if name is not None and not self._is_known(name):
+            raise ListenerNotFoundError(f"no listener is called {name[:100]!r}", where="listener")
+        return await self._search.find(query, wanted, Paging(limit, newest_first, cursor))
+
+    def _is_known(self, name: str) -> bool:
+        """Whether there is or was such a listener, and something is known of its deliveries."""
+        return any(
+            name in known
+            for known in (
+                self._registry().by_name,
+                self._dispatcher.subscriptions,
+                self._away.removed,
+                self._dispatcher.failure_counts(),
+            )
+        )
 
     def _is_pending(self, name: str, event: Event) -> bool:
         subscription = self._dispatcher.subscriptions.get(name)
-        if subscription is None:
-            return False
-        lane = subscription.lane_of(event)
-        return event.offset > lane.cursor and not (
-            lane.idle and event.offset <= self._dispatcher.routed
+        return subscription is not None and event.offset > subscription.lane_of(event).complete(
+            self._dispatcher.routed
         )
 
     async def settled(self, event: Event, timeout: float) -> bool:

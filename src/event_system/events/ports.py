@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -111,21 +111,28 @@ class Slice(msgspec.Struct, frozen=True):
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which events of the past to find. Times are microseconds of receipt, `until` exclusive."""
+    """Which events of the past to find. Times are microseconds of receipt, `until` exclusive.
+
+    `listened` are a listener's patterns: one of them must match as well, where there are any.
+    `after` (exclusive) and `through` (inclusive) are offsets.
+    """
 
     pattern: str | None = None
+    listened: tuple[str, ...] = ()
     source: str | None = None
     subject: str | None = None
     since_us: int | None = None
     until_us: int | None = None
+    after: int = 0
+    through: int | None = None
     where: tuple[DataTest, ...] = ()
 
 
 class Page(msgspec.Struct, frozen=True):
     """Found events in the order asked for; `next` continues the search, None ends it.
 
-    A search for conditions on data ends after a while: its page may hold few events or none,
-    and `next` goes on where it stopped.
+    A search for conditions on data, or for deliveries, ends after a while: its page may hold few
+    events or none, and `next` goes on where it stopped.
     """
 
     events: list[Event]
@@ -139,6 +146,9 @@ class History(Protocol):
         self, query: Filter, *, limit: int, newest_first: bool, cursor: int | None
     ) -> Page:
         """One page. `cursor` is the `next` of the page before (an offset, exclusive)."""
+
+    async def among(self, offsets: Sequence[int], query: Filter, *, newest_first: bool) -> Page:
+        """Those of the events at these offsets that match; `next` where they are large."""
 
     async def get(self, id_: str, source: str | None = None) -> Event | None:
         """The newest event with this id (of this source, where one is given)."""
@@ -258,6 +268,17 @@ class ListenerControl(Protocol):
         """Forget a removed listener. Raises `ListenerLoadedError`."""
 
 
+DeliveryStatus: TypeAlias = Literal["handled", "pending", "skipped", "retrying", "dead"]
+"""What `Delivery.state` may be."""
+
+
+class DeliveryFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Events to which a listener, or any, stands so."""
+
+    status: DeliveryStatus
+    listener: str | None = None
+
+
 class Deliveries(Protocol):
     """What is known of listeners and of single deliveries."""
 
@@ -266,6 +287,20 @@ class Deliveries(Protocol):
 
     async def of(self, event: Event) -> list[Delivery]:
         """How every listener whose pattern matches stands to the event, ordered by name."""
+
+    async def find(
+        self,
+        query: Filter,
+        wanted: DeliveryFilter,
+        *,
+        limit: int,
+        newest_first: bool,
+        cursor: int | None,
+    ) -> Page:
+        """As `History.find`: events of which `of` would say what is wanted.
+
+        Raises `ListenerNotFoundError`, and what `History.find` raises.
+        """
 
     async def settled(self, event: Event, timeout: float) -> bool:
         """Wait until no listener has the event pending; False after `timeout` seconds."""

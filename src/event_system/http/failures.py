@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args, get_origin
 
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
@@ -94,19 +94,26 @@ def _invalid(
         where = None if where == "data" else where  # the framework's name for the whole body
         detail = "; ".join(str(fault["message"]) for fault in of_body)
         return InvalidRequestError(detail, where=where)
-    names = _outer_names(request)
-    found = [(names.get(f["key"], f["key"]), f["message"]) for f in faults if "key" in f]
+    found = [_parameter_fault(request, fault) for fault in faults if "key" in fault]
     if not found:
         return InvalidQueryError(error.detail)
     detail = "; ".join(f"`{name}`: {message}" for name, message in found)
     return InvalidQueryError(detail, where=found[0][0])
 
 
-def _outer_names(request: AnyRequest) -> dict[str, str]:
-    """Names of parameters as clients know them, by their names in the handler."""
-    fields = request.route_handler.parsed_fn_signature.parameters
-    return {
-        name: outer
-        for name, field in fields.items()
-        if (outer := getattr(field.kwarg_definition, "name", None))
-    }
+def _parameter_fault(request: AnyRequest, fault: Mapping[str, str]) -> tuple[str, str]:
+    """The parameter as clients know it, and what is wrong with it."""
+    name, message = fault["key"], fault["message"]
+    field = request.route_handler.parsed_fn_signature.parameters.get(name)
+    if field is None:
+        return name, message
+    known = _values(field.annotation)
+    told = f"{message}; known are {', '.join(known)}" if known else message
+    return getattr(field.kwarg_definition, "name", None) or name, told
+
+
+def _values(annotation: Any) -> tuple[str, ...]:
+    """The values that a parameter may have, where they are few."""
+    if get_origin(annotation) is Literal:
+        return get_args(annotation)
+    return tuple(value for part in get_args(annotation) for value in _values(part))

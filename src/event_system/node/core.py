@@ -24,6 +24,7 @@ from event_system.delivery.holds import DeliveryHolds
 from event_system.delivery.pauses import Pauses
 from event_system.delivery.ports import Counts, Failure
 from event_system.delivery.removed import Removed
+from event_system.delivery.search import DeliverySearch
 from event_system.delivery.surroundings import DeliverySettings
 from event_system.delivery.sync import SyncRunner
 from event_system.delivery.view import Away, DeliveryView
@@ -159,7 +160,9 @@ class Core:
             lambda: self.registry,
             dispatcher,
             self.sync,
-            state,
+            DeliverySearch(
+                lambda: self.registry, dispatcher, self.log.history, machine.clock.monotonic
+            ),
             broken,
             Away(self.pauses, self.removed),
         )

@@ -8,10 +8,11 @@ import pytest
 
 from event_system.cli.client import Connection
 from event_system.cli.following import Follower
-from event_system.events.ports import Delivery, ListenerStatus
+from event_system.events.ports import Delivery, DeliveryFilter, Filter, ListenerStatus
 from event_system.kernel.errors import (
     EventNotFoundError,
     InvalidPatternError,
+    InvalidQueryError,
     ListenerNotFoundError,
     ServerUnreachableError,
 )
@@ -55,6 +56,25 @@ async def test_conditions_on_data_reach_the_node(site: Site) -> None:
 
     assert [line.split()[1] for line in listed.out.splitlines()] == ["2"]
     assert [line.split()[1] for line in followed.out.splitlines()] == ["2"]
+
+
+async def test_a_status_reaches_the_node(site: Site) -> None:
+    feed(site.log, 1)
+    site.deliveries.found = await site.history.find(
+        Filter(), limit=1, newest_first=True, cursor=None
+    )
+
+    done = await command(site, "events", "list", "--status", "pending", "--listener", "greet")
+    wrong = await command(site, "events", "list", "--status", "lost")
+    alone = await command(site, "events", "list", "--listener", "greet")
+
+    assert [line.split()[1] for line in done.out.splitlines()] == ["1"]
+    (asked,) = site.deliveries.asked
+    assert asked[1] == DeliveryFilter(status="pending", listener="greet")
+    assert isinstance(wrong.error, InvalidQueryError)
+    assert "known are handled, pending, skipped, retrying, dead" in wrong.error.detail
+    assert isinstance(alone.error, InvalidQueryError)
+    assert alone.error.where == "listener"
 
 
 async def test_fields_without_json_are_used_wrongly(site: Site) -> None:

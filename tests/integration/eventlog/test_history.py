@@ -26,9 +26,9 @@ from event_system.eventlog.sqlite.schema import connect_reader
 from event_system.eventlog.sqlite.search import Search, Snapshot, Wanted
 from event_system.events.event import Event, Row
 from event_system.events.ports import Filter, History
+from tests.support.memory_history import MemoryHistory
 from tests.support.memory_log import MemoryLog
 from tests.support.rows import row
-from tests.support.site import MemoryHistory
 from tests.support.stored_log import StoredLog
 
 TYPES = ("a", "b", "a.a", "a.b", "a.b.c", "b.b.c", "a-b.c", "a.b.c.d")

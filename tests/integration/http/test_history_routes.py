@@ -3,7 +3,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from event_system.events.ports import Delivery
+from event_system.events.ports import Delivery, DeliveryFilter, Filter, Page
 from tests.support.site import Site
 
 
@@ -123,6 +123,29 @@ async def test_a_cursor_keeps_to_its_conditions(site: Site, client: httpx.AsyncC
     assert other.status_code == 400
 
 
+async def test_a_status_asks_for_deliveries(site: Site, client: httpx.AsyncClient) -> None:
+    await _fill(site)
+    event = await site.history.at(3)
+    assert event is not None
+    site.deliveries.found = Page([event], 3)
+    asked = {"status": "dead", "listener": "greet", "type": "player.*", "limit": "1"}
+
+    page = (await client.get("/api/events", params=asked)).json()
+    more = {**asked, "cursor": page["next"]}
+    rest = await client.get("/api/events", params=more)
+    others = [
+        await client.get("/api/events", params={**more, "status": "retrying"}),
+        await client.get("/api/events", params={**more, "listener": "count"}),
+        await client.get("/api/events", params={"type": "player.*", "cursor": page["next"]}),
+    ]
+
+    assert [event["offset"] for event in page["events"]] == [3]
+    assert rest.status_code == 200
+    query, wanted = Filter(pattern="player.*"), DeliveryFilter(status="dead", listener="greet")
+    assert site.deliveries.asked == [(query, wanted, 1, True, at) for at in (None, 3)]
+    assert {answer.json()["where"] for answer in others} == {"cursor"}
+
+
 @pytest.mark.parametrize(
     ("query", "where"),
     [
@@ -130,6 +153,8 @@ async def test_a_cursor_keeps_to_its_conditions(site: Site, client: httpx.AsyncC
         ("limit=1001", "limit"),
         ("limit=many", "limit"),
         ("order=random", "order"),
+        ("status=lost", "status"),
+        ("listener=greet", "listener"),
         ("since=yesterday", "since"),
         ("until=2026-11-21T12:00:00", "until"),
         ("until=-15parsecs", "until"),

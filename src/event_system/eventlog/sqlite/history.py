@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import apsw
@@ -47,6 +47,16 @@ class SqliteHistory:
             if query.where:
                 return _Windows(search, self._monotonic).page(low, high, limit)
             return _page(search.events(low, high), limit)
+
+        return await self._look(page)
+
+    async def among(self, offsets: Sequence[int], query: Filter, *, newest_first: bool) -> Page:
+        wanted = _wanted(query)
+
+        def page(view: Snapshot) -> Page:
+            low, high = _bounds(view, query, newest_first, None)
+            chosen = [offset for offset in offsets if low <= offset <= high]
+            return _page(Search(view, wanted, newest_first).among(chosen), len(chosen))
 
         return await self._look(page)
 
@@ -97,7 +107,13 @@ class SqliteHistory:
 
 def _wanted(query: Filter) -> Wanted:
     pattern = None if query.pattern is None else parse_pattern(query.pattern)
-    return Wanted(subject=query.subject, source=query.source, pattern=pattern, where=query.where)
+    return Wanted(
+        subject=query.subject,
+        source=query.source,
+        pattern=pattern,
+        listened=tuple(map(parse_pattern, query.listened)),
+        where=query.where,
+    )
 
 
 def _bounds(
@@ -106,6 +122,9 @@ def _bounds(
     """The offsets, both inclusive, among which the page lies; times of receipt grow with them."""
     low = 1 if query.since_us is None else view.first_received(query.since_us)
     high = view.head if query.until_us is None else view.first_received(query.until_us) - 1
+    low = max(low, query.after + 1)
+    if query.through is not None:
+        high = min(high, query.through)
     if cursor is None:
         return low, high
     return (low, min(high, cursor - 1)) if newest_first else (max(low, cursor + 1), high)

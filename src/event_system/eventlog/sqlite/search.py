@@ -7,9 +7,10 @@ with the stored strings.
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from heapq import merge
 from itertools import chain
 from operator import attrgetter, gt, lt
@@ -27,6 +28,7 @@ from event_system.kernel.lanes import id_key, source_key, subject_key, type_key
 from event_system.kernel.patterns import matches
 
 MAX_TYPES = 256
+_MAX_KNOWN_TYPES = 10_000
 _SAMPLED_RUNS = 4
 _SAMPLED_POSTINGS = 512
 
@@ -45,6 +47,10 @@ _SCAN = f"""
 SELECT {_FIELDS} FROM events e WHERE e.offset BETWEEN :low AND :high AND {{terms}}
 ORDER BY e.offset {{way}}
 """  # noqa: S608 - our own names
+_AMONG = f"""
+SELECT {_FIELDS} FROM events e
+WHERE e.offset IN (SELECT value FROM json_each(:offsets)) AND {{terms}} ORDER BY e.offset {{way}}
+"""  # noqa: S608 - our own names
 # A posting speaks for the `width` offsets after it as well.
 _FOLLOW = f"""
 SELECT {_FIELDS} FROM {{runs}} r CROSS JOIN idx.keys k CROSS JOIN events e
@@ -55,7 +61,10 @@ AND {{terms}}
 ORDER BY r.run {{way}}, k.offset {{way}}, e.offset {{way}}
 """  # noqa: S608 - our own names
 
+_ALL = (">",)
+
 Values: TypeAlias = Mapping[str, Any]
+Pattern: TypeAlias = tuple[str, ...]
 
 
 class Snapshot:
@@ -122,25 +131,37 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What an event must have. `pattern` is parsed; None anywhere asks for nothing."""
+    """What an event must have. Patterns are parsed; None anywhere asks for nothing.
+
+    One of `listened` must match, where there are any.
+    """
 
     id: str | None = None
     subject: str | None = None
     source: str | None = None
-    pattern: tuple[str, ...] | None = None
+    pattern: Pattern | None = None
+    listened: tuple[Pattern, ...] = ()
     where: tuple[DataTest, ...] = ()
 
     @property
     def exact_type(self) -> str | None:
-        if self.pattern is None or "*" in self.pattern or self.pattern[-1] == ">":
-            return None
-        return ".".join(self.pattern)
+        return None if self.pattern is None else _exact(self.pattern)
 
     @property
-    def wildcard(self) -> tuple[str, ...] | None:
+    def wildcard(self) -> Pattern | None:
         """The pattern, where it stands for several types but not for all."""
-        several = self.pattern not in (None, (">",)) and self.exact_type is None
+        several = self.pattern not in (None, _ALL) and self.exact_type is None
         return self.pattern if several else None
+
+    @property
+    def choices(self) -> list[tuple[Pattern, ...]]:
+        """Patterns by group; a type must match one of each group. What leaves all is left out."""
+        groups = [() if self.pattern is None else (self.pattern,), self.listened]
+        return [group for group in groups if group and _ALL not in group]
+
+    def fits(self, type_: str) -> bool:
+        """Whether events of this type can be meant."""
+        return all(any(matches(p, type_) for p in group) for group in self.choices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +183,7 @@ class Search:
     view: Snapshot
     wanted: Wanted
     newest_first: bool
+    _types: dict[str, bool] = field(default_factory=dict, init=False)  # whether they fit
 
     def events(self, low: int, high: int) -> Iterator[Event]:
         """Events with offsets from `low` to `high`; nothing is read before it is asked for."""
@@ -174,6 +196,12 @@ class Search:
             self._scan(max(low, through + 1), high),
         ]
         return chain.from_iterable(reversed(parts) if self.newest_first else parts)
+
+    def among(self, offsets: Sequence[int]) -> Iterator[Event]:
+        """Those of the events at these offsets that are wanted, in order."""
+        terms, values = _terms(self.wanted, None)
+        sql = _AMONG.format(terms=terms, way=self._way)
+        return self._verified(sql, {**values, "offsets": json.dumps(list(offsets))})
 
     def _indexed(self, low: int, high: int) -> Iterator[Event]:
         if low > high:
@@ -196,7 +224,7 @@ class Search:
         )
         span = {"first_run": self.view.run_of(low), "last_run": self.view.run_of(high)}
         values |= {**span, "low": low, "high": high, "key": stream.key, "width": stream.width}
-        found = self._verified(sql, values, self.wanted.wildcard if not by_type else None)
+        found = self._verified(sql, values)
         return self._once(found) if stream.width else found
 
     def _once(self, events: Iterator[Event]) -> Iterator[Event]:
@@ -214,15 +242,20 @@ class Search:
     def _scan(self, low: int, high: int) -> Iterator[Event]:
         terms, values = _terms(self.wanted, None)
         sql = _SCAN.format(terms=terms, way=self._way)
-        return self._verified(sql, {**values, "low": low, "high": high}, self.wanted.wildcard)
+        return self._verified(sql, {**values, "low": low, "high": high})
 
-    def _verified(
-        self, sql: str, values: Values, pattern: tuple[str, ...] | None
-    ) -> Iterator[Event]:
+    def _verified(self, sql: str, values: Values) -> Iterator[Event]:
         for row in self.view.rows(sql, values):
             event = Event(*row)
-            if (pattern is None or matches(pattern, event.type)) and self._holds(event):
+            if self._fits(event.type) and self._holds(event):
                 yield event
+
+    def _fits(self, type_: str) -> bool:
+        if (known := self._types.get(type_)) is None:
+            if len(self._types) >= _MAX_KNOWN_TYPES:
+                self._types.clear()
+            known = self._types[type_] = self.wanted.fits(type_)
+        return known
 
     def _holds(self, event: Event) -> bool:
         return all(test.holds(event) for test in self.wanted.where)
@@ -241,29 +274,32 @@ class Search:
         choices: list[Streams] = []
         if wanted.subject is not None:
             choices.append([Stream(subject_key(wanted.subject))])
-        types = self._type_streams()
-        if types is not None:
-            choices.append(types)
+        types = map(self._type_streams, wanted.choices)
+        choices += [streams for streams in types if streams is not None]
         if wanted.source is not None:
             choices.append([Stream(source_key(wanted.source), BLOCK_EVENTS - 1)])
         if len(choices) < 2:
             return choices[0] if choices else None
         return min(choices, key=lambda streams: self._cost(streams, low, high))
 
-    def _type_streams(self) -> Streams | None:
-        exact = self.wanted.exact_type
-        if exact is not None:
-            return [Stream(type_key(exact), BLOCK_EVENTS - 1, exact)]
-        pattern = self.wanted.wildcard
-        if pattern is None:
-            return None
-        streams: Streams = []
-        for type_, key in self.view.rows(_TYPES, (_glob(pattern),)):
-            if matches(pattern, type_):
-                streams.append(Stream(key, BLOCK_EVENTS - 1, type_))
-            if len(streams) > MAX_TYPES:
-                return None
-        return streams
+    def _type_streams(self, patterns: Sequence[Pattern]) -> Streams | None:
+        """Those of the types that match one of these patterns; None where they are many."""
+        streams: dict[str, Stream] = {}
+        for pattern in patterns:
+            for type_, key in self._types_of(pattern):
+                if self._fits(type_):
+                    streams[type_] = Stream(key, BLOCK_EVENTS - 1, type_)
+                if len(streams) > MAX_TYPES:
+                    return None
+        return list(streams.values())
+
+    def _types_of(self, pattern: Pattern) -> Iterator[tuple[str, int]]:
+        if (exact := _exact(pattern)) is not None:
+            yield exact, type_key(exact)
+        else:
+            for type_, key in self.view.rows(_TYPES, (_glob(pattern),)):
+                if matches(pattern, type_):
+                    yield type_, key
 
     def _cost(self, streams: Streams, low: int, high: int) -> int:
         """Postings in a few runs spread over the range."""
@@ -305,6 +341,11 @@ def _terms(wanted: Wanted, type_: str | None) -> tuple[str, dict[str, Any]]:
     return " AND ".join(terms), values
 
 
-def _glob(pattern: tuple[str, ...]) -> str:
+def _exact(pattern: Pattern) -> str | None:
+    """The one type that the pattern stands for."""
+    return None if "*" in pattern or pattern[-1] == ">" else ".".join(pattern)
+
+
+def _glob(pattern: Pattern) -> str:
     """A GLOB that every match of the pattern fulfils; its `*` may span dots."""
     return ".".join("*" if segment == ">" else segment for segment in pattern)

@@ -10,7 +10,7 @@ from litestar.params import HeaderParameter, PathParameter, QueryParameter
 from litestar.types import ASGIApp
 
 from event_system.events.event import cloudevent
-from event_system.events.ports import Filter
+from event_system.events.ports import DeliveryFilter, DeliveryStatus, Filter
 from event_system.events.where import parse_where
 from event_system.http import views
 from event_system.http.app import Services
@@ -24,6 +24,8 @@ from event_system.http.sse import LiveResponse
 from event_system.kernel.errors import (
     EventNotFoundError,
     InvalidPatternError,
+    InvalidQueryError,
+    ListenerNotFoundError,
     SlowQueryError,
     StoppingError,
     TooManyStreamsError,
@@ -62,6 +64,18 @@ Where: TypeAlias = Annotated[
         schema_extra=CONDITIONS,
     ),
 ]
+Status: TypeAlias = Annotated[
+    DeliveryStatus | None,
+    QueryParameter(
+        description=(
+            "Events whose delivery, to `listener` or to any, is in this state, as the deliveries "
+            "of one event show it."
+        )
+    ),
+]
+ListenerName: TypeAlias = Annotated[
+    str | None, QueryParameter(description="Exactly this listener; goes with `status`.")
+]
 Order: TypeAlias = Annotated[
     Literal["newest", "oldest"], QueryParameter(description="Which events come first.")
 ]
@@ -85,10 +99,13 @@ Fields: TypeAlias = Annotated[
     tags=["events"],
     summary="Find events",
     description=(
-        "A page of the events that match; `next` continues, null ends. A search with `where` "
-        "ends after two seconds: its page may then be short or empty, and `next` goes on."
+        "A page of the events that match; `next` continues, null ends. A search with `where` or "
+        "`status` ends after a few seconds: its page may then be short or empty, and `next` "
+        "goes on."
     ),
-    responses=answers(views.EventPage, EVENT_PAGE, InvalidPatternError),
+    responses=answers(
+        views.EventPage, EVENT_PAGE, InvalidPatternError, ListenerNotFoundError, SlowQueryError
+    ),
 )
 async def list_events(
     services: NamedDependency[Services],
@@ -98,6 +115,8 @@ async def list_events(
     since: Since = None,
     until: Until = None,
     where: Where = None,
+    status: Status = None,
+    listener: ListenerName = None,
     order: Order = "newest",
     limit: Limit = 50,
     cursor: Cursor = None,
@@ -105,13 +124,18 @@ async def list_events(
 ) -> Response[bytes]:
     wanted = _filter(services, type_, source, subject, since, until, where)
     chosen = parse_fields(fields)
-    cursors = Cursors(type_, source, subject, since, until, order, *(where or ()))
-    page = await services.history.find(
-        wanted,
-        limit=limit,
-        newest_first=order == "newest",
-        cursor=cursors.decode(cursor),
-    )
+    delivery = _delivery_filter(status, listener)
+    marks = () if delivery is None else (status, listener)
+    cursors = Cursors(type_, source, subject, since, until, order, *(where or ()), *marks)
+    newest_first, at = order == "newest", cursors.decode(cursor)
+    if delivery is None:
+        page = await services.history.find(
+            wanted, limit=limit, newest_first=newest_first, cursor=at
+        )
+    else:
+        page = await services.deliveries.find(
+            wanted, delivery, limit=limit, newest_first=newest_first, cursor=at
+        )
     events = [select(cloudevent(event), chosen) for event in page.events]
     return json_reply({"events": events, "next": cursors.encode(page.next)})
 
@@ -137,6 +161,15 @@ def _filter(
         until_us=moment_us(until, "until", now_us),
         where=parse_where(where or ()),
     )
+
+
+def _delivery_filter(status: DeliveryStatus | None, listener: str | None) -> DeliveryFilter | None:
+    """Raises `InvalidQueryError` for a listener alone."""
+    if status is None:
+        if listener is not None:
+            raise InvalidQueryError("`listener` goes with a `status`", where="listener")
+        return None
+    return DeliveryFilter(status=status, listener=listener)
 
 
 @get(
