@@ -31,10 +31,7 @@ COLUMNS = (
 EVENT_FIELDS = ", ".join(("offset", *COLUMNS[4:]))
 """What to select for `Event(*row)`."""
 
-EVENTS_DDL = """
-CREATE TABLE IF NOT EXISTS events (
-    offset INTEGER PRIMARY KEY,
-    id_key INTEGER NOT NULL,
+_ROW = """id_key INTEGER NOT NULL,
     subject_key INTEGER,
     type_key INTEGER NOT NULL,
     source_key INTEGER NOT NULL,
@@ -49,29 +46,22 @@ CREATE TABLE IF NOT EXISTS events (
     traceparent TEXT,
     extensions BLOB,
     data BLOB
+"""
+"""The columns of an admitted event, in the order of `COLUMNS`."""
+
+EVENTS_DDL = f"""
+CREATE TABLE IF NOT EXISTS events (
+    offset INTEGER PRIMARY KEY,
+    {_ROW}
 );
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 """
 
-SCHEDULED_DDL = """
+SCHEDULED_DDL = f"""
 CREATE TABLE IF NOT EXISTS scheduled (
     number INTEGER PRIMARY KEY,
     due_us INTEGER NOT NULL,
-    id_key INTEGER NOT NULL,
-    subject_key INTEGER,
-    type_key INTEGER NOT NULL,
-    source_key INTEGER NOT NULL,
-    lane INTEGER NOT NULL,
-    type TEXT NOT NULL,
-    source TEXT NOT NULL,
-    id TEXT NOT NULL,
-    subject TEXT,
-    time_us INTEGER NOT NULL,
-    received_us INTEGER NOT NULL,
-    media_type TEXT,
-    traceparent TEXT,
-    extensions BLOB,
-    data BLOB
+    {_ROW}
 );
 CREATE INDEX IF NOT EXISTS scheduled_due ON scheduled (due_us);
 CREATE INDEX IF NOT EXISTS scheduled_id ON scheduled (id_key);
