@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx
-import msgspec
 
 from event_system.cli.client import Connection, error_of, unreachable, without_none
 from event_system.kernel.errors import UnavailableError
@@ -117,7 +117,7 @@ class Follower:
             self._last = frame.id
         if frame.data is None:
             return
-        found = msgspec.json.decode(frame.data)
+        found = json.loads(frame.data)
         if frame.kind == "gap":
             self._on_notice(f"too slow: offsets {found['from']} to {found['to']} were left out")
         else:

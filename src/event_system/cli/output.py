@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -21,8 +22,9 @@ def console() -> Console:
 
 
 def print_json(value: Any, *, indent: int | None = 2) -> None:
-    """JSON on standard output; one line where `indent` is None."""
-    print(json.dumps(value, indent=indent, ensure_ascii=False), flush=True)
+    """JSON on standard output; one line where `indent` is None. What is infinite is null."""
+    text = msgspec.json.format(msgspec.json.encode(value), indent=indent or 0)
+    print(text.decode(), flush=True)
 
 
 def plain(value: Any) -> Text:

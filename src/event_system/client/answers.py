@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
@@ -65,9 +66,20 @@ class _Problem(msgspec.Struct, frozen=True):
 def read(answer: httpx.Response, shape: type[T]) -> T:
     """The answer's body in its shape. Raises `ServerUnreachableError` where it is another."""
     try:
-        return msgspec.json.decode(answer.content, type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return decoded(answer.content, shape)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise foreign(answer, "what answers is no node of event-system") from error
+
+
+def decoded(text: bytes | str, shape: type[T]) -> T:
+    """JSON in its shape; numbers beyond a float, which data may hold, are infinite.
+
+    Raises `msgspec.DecodeError` and `ValueError`.
+    """
+    try:
+        return msgspec.json.decode(text, type=shape)
+    except msgspec.DecodeError:
+        return msgspec.convert(json.loads(text), shape)
 
 
 def foreign(answer: httpx.Response, why: str) -> ServerUnreachableError:

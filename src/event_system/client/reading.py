@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, TypedDict
 import httpx
 import msgspec
 
-from event_system.client.answers import error_of, foreign, read
+from event_system.client.answers import decoded, error_of, foreign, read
 from event_system.client.frames import Frame, FrameReader
 from event_system.client.requests import TRANSPORT_FAULTS, FailedTryError, Requests, pause
 
@@ -99,7 +99,7 @@ async def _frames(answer: httpx.Response) -> AsyncIterator[Frame]:
 
 
 def _received(frame: Frame) -> dict[str, Any] | Gap:
-    found: dict[str, Any] = msgspec.json.decode(frame.data or "")
+    found = decoded(frame.data or "", dict[str, Any])
     return Gap(found["from"], found["to"]) if frame.kind == "gap" else found
 
 

@@ -85,7 +85,7 @@ def decode_short(body: bytes) -> Draft:
             return decode_structured(body)
         raise invalid(error) from error
     except (msgspec.DecodeError, RecursionError) as error:
-        raise MalformedBodyError(str(error)) from error
+        raise malformed(error) from error
 
 
 def decode_structured(body: bytes) -> CloudEventDraft:
@@ -96,7 +96,7 @@ def decode_structured(body: bytes) -> CloudEventDraft:
     except msgspec.ValidationError as error:
         raise invalid(error) from error
     except (msgspec.DecodeError, RecursionError) as error:
-        raise MalformedBodyError(str(error)) from error
+        raise malformed(error) from error
     content = _structured_content(members)
     attributes = {name: _any.decode(raw) for name, raw in members.items()}
     return _cloudevent(attributes, content)
@@ -211,11 +211,11 @@ def decode_batch(media_type: str, body: bytes) -> list[Draft | InvalidEventError
     except (msgspec.ValidationError, RecursionError):
         pass  # one of them is wrong or of the other form: read them one by one
     except msgspec.DecodeError as error:
-        raise MalformedBodyError(str(error)) from error
+        raise malformed(error) from error
     try:
         return [_either(bytes(raw)) for raw in _raws.decode(body)]
     except (msgspec.DecodeError, RecursionError) as error:
-        raise MalformedBodyError(str(error)) from error
+        raise malformed(error) from error
 
 
 def _either(body: bytes) -> Draft | InvalidEventError:
@@ -239,7 +239,12 @@ def check_json(body: bytes) -> None:
     try:
         msgspec.json.decode(body, type=msgspec.Raw)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise MalformedBodyError(str(error)) from error
+        raise malformed(error) from error
+
+
+def malformed(error: msgspec.DecodeError | RecursionError) -> MalformedBodyError:
+    deep = isinstance(error, RecursionError)
+    return MalformedBodyError("nested too deeply" if deep else str(error))
 
 
 def invalid(error: msgspec.ValidationError) -> InvalidEventError:

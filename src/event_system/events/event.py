@@ -81,7 +81,7 @@ class Event(msgspec.Struct, gc=False, eq=False):
         if self.raw is None:
             return None
         if is_json(self.media_type):
-            return _lenient(self.raw)
+            return read_json(self.raw)
         return _text(self.raw) if is_text(self.media_type) else self.raw
 
     @property
@@ -98,10 +98,11 @@ class Event(msgspec.Struct, gc=False, eq=False):
         return to_datetime(self.received_us)
 
 
-def _lenient(raw: bytes) -> Any:
+def read_json(raw: bytes) -> Any:
     """JSON as msgspec reads it, or else as the standard library does.
 
-    That one takes numbers beyond a float and halves of surrogate pairs, which admission lets by.
+    That one takes numbers beyond a float, which are infinite then, as admission lets them by.
+    Of a member that is named twice both take the last.
     """
     try:
         return _decode(raw)

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from event_system.events.codec import CloudEventDraft, Draft
-from event_system.events.event import Event, Row, event_of
+from event_system.events.event import Event, Row, event_of, is_json
 from event_system.events.idempotency import check_same
 from event_system.events.ports import (
     Appended,
@@ -22,6 +22,7 @@ from event_system.events.ports import (
     TypeRule,
     TypeRules,
 )
+from event_system.events.readable import SHORTEST, check_readable
 from event_system.events.registry import Registered, Registry
 from event_system.kernel.clock import FIRST_US, LAST_US, Clock, to_us
 from event_system.kernel.errors import EventTooLargeError, InvalidEventError, StoppingError
@@ -127,8 +128,10 @@ class EventManager:
         else:
             media_type, extensions, traceparent = _content_attributes(draft, traceparent)
         data = draft.body
-        if data is not None and len(data) > self.limits.max_event_size:
-            raise self._too_large(len(data))
+        if data is not None and (
+            (size := len(data)) > SHORTEST or size > self.limits.max_event_size
+        ):
+            self._check_data(data, media_type)
         if rule.check is not None:
             rule.check(draft, data)
         trace = None if traceparent is None else _well_formed(traceparent)
@@ -167,10 +170,14 @@ class EventManager:
             _refuse_control(source, "$.source")
         return _remember(self._source_keys, source, source_key(source))
 
-    def _too_large(self, size: int) -> EventTooLargeError:
-        return EventTooLargeError(
-            f"data has {size} bytes, over {self.limits.max_event_size}", where="$.data"
-        )
+    def _check_data(self, data: bytes, media_type: str | None) -> None:
+        """Raise `EventTooLargeError` or, for JSON that not everybody could read, as it does."""
+        if len(data) > self.limits.max_event_size:
+            raise EventTooLargeError(
+                f"data has {len(data)} bytes, over {self.limits.max_event_size}", where="$.data"
+            )
+        if is_json(media_type):
+            check_readable(data)
 
     def store(self, rows: Sequence[Row], append: Callable[[Appended], None]) -> None:
         """Store admitted rows; `append` is called with their offsets once they are durable."""

@@ -39,7 +39,9 @@ class ApiRequest(Request[Any, Any, Any]):
     async def json(self) -> Any:
         try:
             return msgspec.json.decode(await self.body() or b"null")
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except RecursionError as error:
+            raise InvalidRequestError("the body is nested too deeply") from error
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise InvalidRequestError(f"the body is no JSON: {error}") from error
 
 

@@ -35,6 +35,20 @@ values = st.recursive(
 )
 paths = st.lists(st.sampled_from((*NAMES, 0, 1)), min_size=0, max_size=2).map(tuple)
 operators = st.sampled_from(("=", "!=", "<", "<=", ">", ">=", "exists"))
+spellings = st.sampled_from(['"a"', '"b"', r'"\u0061"', '"a b"'])
+
+
+@st.composite
+def repetitive(draw: st.DrawFn) -> bytes:
+    """An object whose members may be named twice, and one of them may be such an object."""
+    pairs = draw(st.lists(st.tuples(spellings, values), min_size=1, max_size=4))
+    inner = draw(st.lists(st.tuples(spellings, values), max_size=3))
+    written = [f"{name}:{json.dumps(value)}" for name, value in pairs]
+    nested = ",".join(f"{name}:{json.dumps(value)}" for name, value in inner)
+    written.insert(draw(st.integers(0, len(written))), f'"a":{{{nested}}}')
+    return f"{{{','.join(written)}}}".encode()
+
+
 NO_JSON = (
     None,
     b"no json",
@@ -81,7 +95,7 @@ def offsets(pages: Iterable[Page]) -> list[int]:
 
 @settings(deadline=None, max_examples=60)
 @given(
-    st.lists(values | st.sampled_from(NO_JSON), min_size=1, max_size=20),
+    st.lists(values | st.sampled_from(NO_JSON) | repetitive(), min_size=1, max_size=20),
     st.data(),
     st.booleans(),
 )

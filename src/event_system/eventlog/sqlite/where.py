@@ -1,8 +1,8 @@
 """Conditions on data as SQL: true at least of what they are true of.
 
 What the SQL lets through is still to be tested (`DataTest.holds`); it is there to spare a scan
-the decoding of most events, and runs without the interpreter. An object that names a member
-twice is read here by the first and there by the last one: it is found where both fit.
+the decoding of most events, and runs without the interpreter. Of a member that is named twice
+SQLite reads the first, where `DataTest` takes the last: such events are all let through.
 """
 
 from __future__ import annotations
@@ -22,6 +22,13 @@ _IS_JSON = (
     "e.data IS NOT NULL AND (e.media_type IS NULL OR e.media_type LIKE '%json%') "
     f"AND CASE WHEN json_valid({_TEXT}) THEN {{}} END"
 )
+# Looks at the members only where the name stands in the text twice, or may be there in disguise.
+_MEMBERS = f"SELECT count(*) FROM json_each({_TEXT}, {{above}}) WHERE key = {{name}}"  # noqa: S608 - our own names
+_TWICE = (
+    f"((instr({_TEXT}, '\\u') > 0 "
+    f"OR instr(substr({_TEXT}, instr({_TEXT}, {{name}}) + 1), {{name}}) > 0) "
+    f"AND ({_MEMBERS}) > 1)"
+)
 
 
 def data_terms(where: Sequence[DataTest]) -> tuple[str, dict[str, Any]]:
@@ -40,11 +47,27 @@ def _term(test: DataTest, number: int) -> tuple[str, dict[str, Any]]:
     if path is None:
         return "TRUE", {}
     name = f"path{number}"
-    found = f"{_TEXT} ->> :{name}"
+    twice, named = _named_twice(test.path, number)
+    values: dict[str, Any] = {name: path, **named}
     if test.operator in (EXISTS, "!=") or test.value is None:
-        return f"json_type({_TEXT}, :{name}) IS NOT NULL", {name: path}
-    compare, bounds = _comparison(test, number)
-    return f"({found}) {compare}", {name: path, **bounds}
+        holds = f"json_type({_TEXT}, :{name}) IS NOT NULL"
+    else:
+        compare, bounds = _comparison(test, number)
+        holds = f"({_TEXT} ->> :{name}) {compare}"
+        values |= bounds
+    return f"({' OR '.join((holds, *twice))})", values
+
+
+def _named_twice(path: Path, number: int) -> tuple[list[str], dict[str, Any]]:
+    """Terms that are true where a member on the way is named twice, if only in other letters."""
+    terms: list[str] = []
+    values: dict[str, Any] = {}
+    for depth, step in enumerate(path):
+        if isinstance(step, str):
+            name, above = f"name{number}_{depth}", f"above{number}_{depth}"
+            values |= {name: step, above: _sql_path(path[:depth])}
+            terms.append(_TWICE.format(name=f":{name}", above=f":{above}"))
+    return terms, values
 
 
 def _comparison(test: DataTest, number: int) -> tuple[str, dict[str, Any]]:

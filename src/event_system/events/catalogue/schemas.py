@@ -16,6 +16,7 @@ from urllib.parse import unquote
 import jsonschema_rs
 import msgspec
 
+from event_system.events.event import read_json
 from event_system.kernel.errors import InvalidTypeError
 
 MAX_SCHEMA_BYTES: Final = 65_536
@@ -86,12 +87,7 @@ def decode_data(raw: bytes | None) -> Any:
 
     Raises `ValueError` for what cannot be read as a value.
     """
-    if raw is None:
-        return None
-    try:
-        return _decode(raw)
-    except msgspec.DecodeError:  # numbers beyond a float, lone surrogates
-        return json.loads(raw)
+    return None if raw is None else read_json(raw)
 
 
 def place(root: str, path: list[str | int]) -> str:
