@@ -38,6 +38,25 @@ async def main():
 asyncio.run(main())
 """
 
+AGAIN = """
+import asyncio
+
+from again import show_yesterday_again
+from event_system import Event, EventSystem, listener
+
+
+@listener("player.>", name="leaderboard")
+async def leaderboard(event: Event) -> None:
+    pass
+
+
+async def main():
+    async with EventSystem("again-data", listeners=[leaderboard]) as es:
+        await show_yesterday_again(es)
+
+
+asyncio.run(main())
+"""
 TAXES = """
 import asyncio
 
@@ -92,7 +111,7 @@ def test_the_first_event_of_the_readme_is_handled_and_seen(tmp_path: Path, page:
 
 
 def test_the_python_of_the_api_page_runs(tmp_path: Path) -> None:
-    names = ("declared.py", "embedded.py", "dead.py", "taxes.py")
+    names = ("declared.py", "embedded.py", "dead.py", "again.py", "taxes.py")
     for name, text in zip(names, blocks("docs/python-api.md", "python"), strict=True):
         (tmp_path / name).write_text(text)
     loading = "import declared; from event_system.events.listener import listeners_of; "
@@ -103,6 +122,8 @@ def test_the_python_of_the_api_page_runs(tmp_path: Path) -> None:
     assert shown.strip() == "1 hello player-1"
     dead = subprocess.check_output([sys.executable, "-c", DEAD], cwd=tmp_path, text=True)
     assert dead.strip() == "['up-2']"
+    again = subprocess.check_output([sys.executable, "-c", AGAIN], cwd=tmp_path, text=True)
+    assert again.strip() == "1.0"
     taxes = subprocess.check_output([sys.executable, "-c", TAXES], cwd=tmp_path, text=True)
     assert taxes.strip() == "['guild-tax']"
 

@@ -16,6 +16,7 @@ from event_system.delivery.dispatcher import Dispatcher, Tools
 from event_system.delivery.pauses import Pauses
 from event_system.delivery.ports import Counts
 from event_system.delivery.removed import Removed
+from event_system.delivery.replays.replays import Replays
 from event_system.delivery.search import DeliverySearch
 from event_system.delivery.statistics import Observed
 from event_system.delivery.surroundings import DeliverySettings
@@ -71,6 +72,8 @@ class Bench:
         self.dead_letters = DeadLetters(self.dispatcher.failure_places, retries.wake, tools.now_us)
         self.removed = Removed(self.store, self.store.known, lambda: self.dispatcher.routed, LANES)
         self.control = Control(lambda: self.registry, self.dispatcher, self.pauses, self.removed)
+        history = MemoryHistory(log)
+        self.replays = Replays(self.dispatcher, self.store, history, self.control, tools.now_us)
         self.view = DeliveryView(
             lambda: self.registry,
             self.dispatcher,

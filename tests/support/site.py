@@ -50,6 +50,7 @@ from tests.support.memory_catalogue import MemoryCatalogue
 from tests.support.memory_delayed import MemoryDelayedStore
 from tests.support.memory_history import MemoryHistory
 from tests.support.memory_log import MemoryLog
+from tests.support.memory_replays import MemoryReplays
 from tests.support.memory_retries import MemoryFailures
 from tests.support.memory_schedules import MemoryScheduleStore
 from tests.support.rows import LANES
@@ -141,6 +142,7 @@ class Site:
         self.deliveries = MemoryDeliveries()
         self.control = MemoryControl(self.deliveries)
         self.failures = MemoryFailures()
+        self.replays = MemoryReplays(self.deliveries.listeners)
         self.keys: dict[bytes, str] = {}
         self.health = Health({"event_manager": "ok", "database": "ok", "metrics": "ok"})
         self.tail = LiveTail(self.log, heartbeat_seconds=heartbeat)
@@ -214,6 +216,7 @@ class Site:
             dead_letters=DeadLetters(
                 lambda listener: [self.failures], self.failures.wake, self.clock.now_us
             ),
+            replays=self.replays,
             delayed=self.delayed,
             schedules=self.schedules,
             tail=self.tail,

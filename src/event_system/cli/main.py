@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "schedules": "event_system.cli.schedules",
     "listeners": "event_system.cli.listeners",
     "dead-letters": "event_system.cli.dead_letters",
+    "replays": "event_system.cli.replays",
     "top": "event_system.cli.top",
     "types": "event_system.cli.types",
     "config": "event_system.cli.config",

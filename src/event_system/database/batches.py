@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 import apsw
 from xxhash import xxh3_64_hexdigest
 
-from event_system.database.retries import RetryRows, RetryTable
+from event_system.database.retries import RetryTable
+from event_system.database.retry_rows import RetryRows
 from event_system.delivery.ports import Failure
 from event_system.events.ports import Transaction
 
@@ -26,8 +27,18 @@ CREATE TABLE IF NOT EXISTS event_system_cursor (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     offset INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS event_system_replay (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    mark TEXT NOT NULL,
+    offset INTEGER NOT NULL
+);
 """
 _SAVE = "UPDATE event_system_cursor SET offset = max(offset, ?) WHERE id = 1"
+_SAVE_REPLAY = "UPDATE event_system_replay SET offset = max(offset, ?) WHERE id = 1"
+_BEGIN_REPLAY = """
+INSERT INTO event_system_replay VALUES (1, :mark, :start)
+ON CONFLICT (id) DO UPDATE SET mark = :mark, offset = :start WHERE mark <> :mark
+"""
 
 
 def file_name(listener: str) -> str:
@@ -71,41 +82,79 @@ class SqliteTransaction:
         return self._connection
 
 
-class SqliteBatchStore:
-    """Implements `delivery.ports.BatchStore`.
+class BatchTables:
+    """A listener's file: what its live delivery and its replay share.
 
-    One connection writes, under `_lock`: whoever begins a transaction has it until the end.
+    One connection writes, under `lock`: whoever begins a transaction has it until the end.
     Another one reads failures, so that looking at them never waits for the listener.
     """
 
-    def __init__(self, listener: str, connect: Callable[[], apsw.Connection], start: int) -> None:
-        self._listener = listener
-        self._connection = connection = connect()
+    def __init__(self, listener: str, connect: Callable[[], apsw.Connection]) -> None:
+        self.listener = listener
+        self.connection = connection = connect()
+        self.lock = asyncio.Lock()
         self._reader = connect()
-        self._lock = asyncio.Lock()
         self._reading = asyncio.Lock()
         connection.execute(_DDL)
-        connection.execute("INSERT OR IGNORE INTO event_system_cursor VALUES (1, ?)", (start,))
-        self.cursor: int = connection.execute("SELECT offset FROM event_system_cursor").get
-        self._table = RetryTable("event_system_retries")
-        self._table.create(connection)
-        counts = self._table.counts(connection)
-        self.retries = RetryRows(self._table, self._read, self._transact, counts)
+        self.failures = RetryTable("event_system_retries")
+        self.failures.create(connection)
+        counts = self.failures.counts(connection)
+        self.retries = RetryRows(self.failures, self.read, self.transact, counts)
+
+    async def read(self, work: Callable[[apsw.Connection], T]) -> T:
+        async with self._reading:
+            return await asyncio.to_thread(work, self._reader)
+
+    async def transact(self, work: Callable[[apsw.Connection], T]) -> T:
+        def write() -> T:
+            with self.connection:
+                result = work(self.connection)
+            return result  # noqa: RET504 - mypy cannot tell that `with` lets errors pass
+
+        async with self.lock:
+            return await asyncio.to_thread(write)
+
+    def close(self) -> None:
+        self.connection.close()
+        self._reader.close()
+
+
+class SqliteBatchStore:
+    """Implements `delivery.ports.BatchStore`; `save` is the statement that moves its cursor."""
+
+    def __init__(self, tables: BatchTables, cursor: int, save: str) -> None:
+        self.cursor = cursor
+        self._tables = tables
+        self._connection = tables.connection
+        self._save = save
+
+    @property
+    def retries(self) -> RetryRows:
+        return self._tables.retries
+
+    async def replaying(self, mark: str, start: int) -> SqliteReplayStore:
+        def begin(connection: apsw.Connection) -> int:
+            connection.execute(_BEGIN_REPLAY, {"mark": mark, "start": start})
+            return int(connection.execute("SELECT offset FROM event_system_replay").get)
+
+        cursor = await self._tables.transact(begin)
+        return SqliteReplayStore(self._tables, cursor, _SAVE_REPLAY)
 
     async def begin(self) -> SqliteTransaction:
-        await self._lock.acquire()
+        await self._tables.lock.acquire()
         return SqliteTransaction(self._connection)
 
     async def commit(self, transaction: Transaction, cursor: int, done: int | None = None) -> None:
-        transaction.execute(_SAVE, (cursor,))
+        tables = self._tables
+        transaction.execute(self._save, (cursor,))
         if done is not None:
-            self._table.settle(self._connection, (), [(self._listener, done)])
-            self.retries.refresh(self._connection)
+            tables.failures.settle(self._connection, (), [(tables.listener, done)])
+            tables.retries.refresh(self._connection)
         await asyncio.to_thread(self._connection.execute, "COMMIT")
         self.cursor = max(cursor, self.cursor)
         if isinstance(transaction, SqliteTransaction):
             transaction.open = False
-        self._lock.release()
+        tables.lock.release()
 
     def roll_back(self, transaction: Transaction) -> None:
         if isinstance(transaction, SqliteTransaction):
@@ -113,43 +162,46 @@ class SqliteBatchStore:
         self._connection.interrupt()  # a statement that a given-up handler is still running
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
-        self._lock.release()
+        self._tables.lock.release()
 
     async def advance(self, cursor: int, failure: Failure | None = None) -> None:
         if failure is None:
-            async with self._lock:
-                await asyncio.to_thread(self._connection.execute, _SAVE, (cursor,))
+            async with self._tables.lock:
+                await asyncio.to_thread(self._connection.execute, self._save, (cursor,))
         else:
-            await self._transact(lambda connection: self._fail(connection, cursor, failure))
+            await self._tables.transact(lambda connection: self._fail(connection, cursor, failure))
         self.cursor = max(cursor, self.cursor)
 
     def _fail(self, connection: apsw.Connection, cursor: int, failure: Failure) -> None:
-        connection.execute(_SAVE, (cursor,))
-        self._table.record(connection, [failure])
+        connection.execute(self._save, (cursor,))
+        self._tables.failures.record(connection, [failure])
         self.retries.refresh(connection)
 
     async def failures_of(self, offset: int) -> list[Failure]:
-        return await self._read(lambda connection: self._table.of(connection, offset))
+        return await self._tables.read(lambda c: self._tables.failures.of(c, offset))
 
     async def failures_after(self, offset: int) -> list[Failure]:
-        return await self._read(lambda connection: self._table.after(connection, offset))
+        return await self._tables.read(lambda c: self._tables.failures.after(c, offset))
 
     async def failed_offsets(self, first: int, last: int) -> list[int]:
-        return await self._read(lambda connection: self._table.offsets(connection, first, last))
-
-    async def _read(self, work: Callable[[apsw.Connection], T]) -> T:
-        async with self._reading:
-            return await asyncio.to_thread(work, self._reader)
-
-    async def _transact(self, work: Callable[[apsw.Connection], T]) -> T:
-        def write() -> T:
-            with self._connection:
-                result = work(self._connection)
-            return result  # noqa: RET504 - mypy cannot tell that `with` lets errors pass
-
-        async with self._lock:
-            return await asyncio.to_thread(write)
+        return await self._tables.read(lambda c: self._tables.failures.offsets(c, first, last))
 
     def close(self) -> None:
-        self._connection.close()
-        self._reader.close()
+        self._tables.close()
+
+
+class SqliteReplayStore(SqliteBatchStore):
+    """The store of a replay, in the tables of its listener."""
+
+    def close(self) -> None:
+        """The tables stay open: they are the live delivery's."""
+
+
+def open_tables(
+    listener: str, connect: Callable[[], apsw.Connection], start: int
+) -> SqliteBatchStore:
+    """The store of a listener's live delivery; a new one begins after offset `start`."""
+    tables = BatchTables(listener, connect)
+    tables.connection.execute("INSERT OR IGNORE INTO event_system_cursor VALUES (1, ?)", (start,))
+    cursor = tables.connection.execute("SELECT offset FROM event_system_cursor").get
+    return SqliteBatchStore(tables, cursor, _SAVE)

@@ -28,6 +28,7 @@ _OF_LISTENERS = (
     ("cursors", "listener"),
     ("retries", "listener"),
     ("pauses", "listener"),
+    ("replays", "listener"),
 )
 """Tables, and the column that names the listener."""
 

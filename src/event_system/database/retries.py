@@ -1,16 +1,16 @@
 """The table of failed deliveries: parked, blocking and dead ones.
 
-`RetryTable` is its SQL, on a connection that the caller owns; `RetryRows` calls it from the event
-loop. An index by time, (listener, state, at_us, offset), serves what is due, lists and counts, one
-by offset the history; so nothing is ever scanned that is not asked for. Numbers by state are kept
-by triggers.
+`RetryTable` is its SQL, on a connection that the caller owns; `RetryRows` (retry_rows.py) calls it
+from the event loop. An index by time, (listener, state, at_us, offset), serves what is due, lists
+and counts, one by offset the history; so nothing is ever scanned that is not asked for. Numbers by
+state are kept by triggers.
 """
 
 from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, TypeAlias, TypeVar
 
@@ -110,6 +110,9 @@ _AMONG = """
 SELECT offset, listener, state FROM {t} WHERE offset IN (SELECT value FROM json_each(?))
 """
 _AFTER = "SELECT {plain} FROM {t} WHERE offset > ?"
+_BETWEEN = """
+SELECT {plain} FROM {t} WHERE +listener = ? AND offset > ? AND offset <= ? ORDER BY offset LIMIT ?
+"""
 _BY_ID = "SELECT {f} FROM {t} WHERE id = ?"
 _COUNTS = "SELECT listener, state, number FROM {t}_counts WHERE number > 0"
 _RISING = """
@@ -143,7 +146,7 @@ class RetryTable:
         self._due, self._next, self._counts = map(self._sql, (_DUE, _NEXT, _COUNTS))
         self._of, self._after, self._by_id = map(self._sql, (_OF, _AFTER, _BY_ID))
         self._rising, self._falling, self._at = map(self._sql, (_RISING, _FALLING, _AT_OFFSETS))
-        self._offsets = self._sql(_OFFSETS)
+        self._offsets, self._between = self._sql(_OFFSETS), self._sql(_BETWEEN)
         self._requeue, self._discard = map(self._sql, (_REQUEUE, _DISCARD))
         self._upward, self._downward, self._among = map(self._sql, (_UPWARD, _DOWNWARD, _AMONG))
 
@@ -193,6 +196,12 @@ class RetryTable:
 
     def offsets(self, connection: apsw.Connection, first: int, last: int) -> list[int]:
         return [offset for (offset,) in connection.execute(self._offsets, (first, last))]
+
+    def between(
+        self, connection: apsw.Connection, listener: str, after: int, through: int, limit: int
+    ) -> list[Failure]:
+        rows = connection.execute(self._between, (listener, after, through, limit))
+        return [Failure(*row) for row in rows]
 
     # By the place of their events
 
@@ -332,68 +341,3 @@ def _values(f: Failure) -> tuple[Any, ...]:
 
 def _changes(f: Failure) -> tuple[Any, ...]:
     return f.state, f.attempts, f.at_us, f.error, f.traceback, f.last_us, f.offset, f.listener
-
-
-class RetryRows:
-    """Implements `delivery.ports.RetryStore`: a table, a way to read it and one to write it.
-
-    `write` runs its work in a transaction.
-    """
-
-    def __init__(
-        self, table: RetryTable, read: Run[Any], write: Run[Any], counts: dict[str, Counts]
-    ) -> None:
-        self._table = table
-        self._read = read
-        self._write = write
-        self.counts = counts
-
-    def refresh(self, connection: apsw.Connection) -> None:
-        """Renew the counts; called after a write, in whatever thread that was."""
-        self.counts = self._table.counts(connection)
-
-    async def due(self, listener: str, now_us: int, limit: int) -> Due:
-        found: Due = await self._read(lambda c: self._table.due(c, listener, now_us, limit))
-        return found
-
-    async def settle(self, failures: Sequence[Failure], done: Sequence[tuple[str, int]]) -> None:
-        await self._change(lambda c: self._table.settle(c, failures, done))
-
-    async def find(
-        self, wanted: Selection, limit: int, after: Place | None, *, newest_first: bool
-    ) -> FailurePage:
-        page: FailurePage = await self._read(
-            lambda c: self._table.find(c, wanted, limit, after, newest_first)
-        )
-        return page
-
-    async def among(self, offsets: Sequence[int]) -> list[Failed]:
-        found: list[Failed] = await self._read(lambda c: self._table.among(c, offsets))
-        return found
-
-    async def walk(self, wanted: FailedFilter, limit: int, *, newest_first: bool) -> list[Failed]:
-        found: list[Failed] = await self._read(
-            lambda c: self._table.walk(c, wanted, limit, newest_first=newest_first)
-        )
-        return found
-
-    async def count(self, wanted: Selection, limit: int, after: Place | None) -> Step:
-        step: Step = await self._read(lambda c: self._table.count(c, wanted, limit, after))
-        return step
-
-    async def requeue(
-        self, wanted: Selection, now_us: int, limit: int, after: Place | None
-    ) -> Step:
-        return await self._change(lambda c: self._table.requeue(c, wanted, now_us, limit, after))
-
-    async def discard(self, wanted: Selection, limit: int, after: Place | None) -> Step:
-        return await self._change(lambda c: self._table.discard(c, wanted, limit, after))
-
-    async def _change(self, work: Callable[[apsw.Connection], T]) -> T:
-        def write(connection: apsw.Connection) -> T:
-            result = work(connection)
-            self.refresh(connection)
-            return result
-
-        result: T = await self._write(write)
-        return result

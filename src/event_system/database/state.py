@@ -10,10 +10,13 @@ from typing import TypeVar
 
 import apsw
 
-from event_system.database.batches import SqliteBatchStore, file_name
+from event_system.database.batches import SqliteBatchStore, file_name, open_tables
 from event_system.database.listeners import PAUSES_DDL, KnownListeners, PauseTable
-from event_system.database.retries import RetryRows, RetryTable
+from event_system.database.replays import REPLAYS_DDL, ReplayTable, save_replays
+from event_system.database.retries import RetryTable
+from event_system.database.retry_rows import RetryRows
 from event_system.delivery.ports import Cursor, Failure, Progress
+from event_system.delivery.replays.replay import Replay
 from event_system.sqlite.files import check_small, guarding
 
 STATE_FILE = "state.db"
@@ -56,7 +59,9 @@ class StateDatabase:
         self._connection = connect_state(directory / STATE_FILE)
         self._connection.execute(_DDL)
         self._connection.execute(PAUSES_DDL)
+        self._connection.execute(REPLAYS_DDL)
         self.pauses = PauseTable(self._run)
+        self.replays = ReplayTable(self._run)
         self.known = KnownListeners(self._run, directory)
         self._table = RetryTable("retries")
         self._table.create(self._connection)
@@ -92,12 +97,14 @@ class StateDatabase:
         cursors: Sequence[Cursor],
         failures: Sequence[Failure],
         done: Sequence[tuple[str, int]] = (),
+        replays: Sequence[Replay] = (),
     ) -> None:
         def write(connection: apsw.Connection) -> None:
             connection.execute(_SAVE_PROGRESS, (routed,))
             connection.executemany(
                 _SAVE_CURSOR, [(c.listener, c.lane, c.offset, c.caught_up) for c in cursors]
             )
+            save_replays(connection, replays)
             if failures or done:
                 self._table.record(connection, failures)
                 self._table.settle(connection, (), done)
@@ -117,7 +124,7 @@ class StateDatabase:
     async def open_batches(self, listener: str, start: int) -> SqliteBatchStore:
         path = self._directory / "listeners" / file_name(listener)
         path.parent.mkdir(exist_ok=True)
-        return SqliteBatchStore(listener, lambda: connect_state(path), start)
+        return open_tables(listener, lambda: connect_state(path), start)
 
 
 def connect_state(path: Path) -> apsw.Connection:

@@ -23,6 +23,7 @@ from event_system.delivery.ports import (
     RetryStore,
 )
 from event_system.delivery.recovery import take_up
+from event_system.delivery.replays.running import Running
 from event_system.delivery.retries import Retries
 from event_system.delivery.statistics import Observer, Statistics
 from event_system.delivery.subscription import Subscription
@@ -82,6 +83,7 @@ class Dispatcher:
         """What is not saved yet, by listener and offset; None where it has failed no more."""
         self._registry = registry
         self._held: set[str] = set()
+        self._log = log
         self._store = store
         self._lanes = lanes
         self._loop = tools.loop
@@ -108,21 +110,28 @@ class Dispatcher:
             random=tools.random,
         )
         self.retries = Retries(self._shared)
+        self.replays = Running(
+            *(self._shared, self._retry_store, self.failures),
+            floor=lambda: log.floor,
+            changed=self._moved.set,
+        )
 
     # Start and stop
 
     async def start(self) -> None:
         """Take up where the cursors stand, new listeners where they want to begin."""
         progress = await self._store.load()
-        self.routed = self._shared.log.head
+        self.routed = self._log.head
         self._check(progress.routed, *(c.offset for c in progress.cursors.values()))
         await self._welcome(self._entries("async"), progress)
         await self._freeze(progress)
         self.inline = {e.listener.name: self._inline(e) for e in self._entries("sync")}
         everyone = [*self.subscriptions.values(), *self.inline.values()]
-        await take_up(everyone, self._shared, self._store)
+        await self.replays.take_up(await self._store.replays.unfinished(), self.subscriptions)
+        await take_up(everyone, self.replays.subscriptions(), self._shared, self._store)
         for subscription in self.subscriptions.values():
             subscription.start()
+        self.replays.start()
         self.retries.start([(s, self._retry_store(s)) for s in everyone])
         self._saver = self._loop.create_task(self._save_regularly(), name="cursors")
 
@@ -216,6 +225,7 @@ class Dispatcher:
         """Let listeners finish what they hold, then save all cursors."""
         began = self._loop.time()
         await self.retries.stop(grace_seconds)
+        await self.replays.stop(grace_seconds)
         grace_seconds = max(0.0, grace_seconds - (self._loop.time() - began))
         everyone = [*self.subscriptions.values(), *self.inline.values()]
         stops = [s.stop(grace_seconds) for s in everyone]
@@ -248,7 +258,9 @@ class Dispatcher:
     @property
     def busy(self) -> bool:
         """Whether listeners have work in hand, or failures are not saved yet."""
-        if self.failures or self.retries.busy or self.routed < self._shared.log.head:
+        if self.failures or self.retries.busy or self.routed < self._log.head:
+            return True
+        if any(run.busy for run in self.replays.by_listener.values()):
             return True
         return any(subscription.busy for subscription in self.subscriptions.values())
 
@@ -289,7 +301,8 @@ class Dispatcher:
 
     async def _save(self) -> None:
         dirty, news = self._dirty, self.failures.copy()
-        if not (dirty or news or self.routed != self._saved):
+        replays = self.replays.take_news()
+        if not (dirty or news or replays or self.routed != self._saved):
             return
         self._dirty = {}
         cursors = [self._snapshot(lane, name) for lane, name in dirty.items() if lane.number >= 0]
@@ -297,14 +310,16 @@ class Dispatcher:
         done = [key for key, failure in news.items() if failure is None]
         routed = self.routed
         try:
-            await self._store.save(routed, cursors, failures, done)
+            await self._store.save(routed, cursors, failures, done, [each for _, each in replays])
         except BaseException:
+            self.replays.not_saved(replays)
             self._dirty = {**dirty, **self._dirty}
             raise
         self._saved = routed
         for key in [k for k, failure in news.items() if self.failures[k] is failure]:
             del self.failures[key]
         self.retries.saved(failures)
+        self.replays.saved(replays)
 
     def _snapshot(self, lane: Lane, listener: str) -> Cursor:
         if lane.idle:
@@ -342,6 +357,7 @@ class Dispatcher:
             subscription.pause()
         elif subscription.paused:
             subscription.resume()
+        self.replays.follow(name)
 
     @property
     def queued(self) -> int:

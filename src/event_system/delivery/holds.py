@@ -11,8 +11,8 @@ from event_system.events.ports import Hold
 class DeliveryHolds:
     """Implements `events.ports.Holds`.
 
-    Every loaded listener counts, paused and switched-off ones too; one that is no longer
-    loaded does not, or it would keep everything for ever.
+    Every loaded listener counts, paused and switched-off ones too, and so does a replay of it;
+    one that is no longer loaded does not, or it would keep everything for ever.
     """
 
     def __init__(self, dispatcher: Dispatcher, store: CursorStore) -> None:
@@ -28,6 +28,10 @@ class DeliveryHolds:
             for name, subscription in self._dispatcher.subscriptions.items()
             if (lanes := subscription.lanes.values())
         ]
+        for name, run in self._dispatcher.replays.by_listener.items():
+            replay = run.snapshot()
+            if replay.state == "running":
+                holds.append(Hold(replay.offset, f"{name} (replay {replay.id})"))
         return min(holds, key=lambda hold: hold.after, default=None)
 
     async def held(self, first: int, last: int) -> list[int]:

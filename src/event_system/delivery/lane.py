@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 
 from event_system.delivery.ports import Failure
 from event_system.events.event import Event
@@ -56,3 +57,10 @@ class Lane:
     def idle(self) -> bool:
         """Nothing is left to do: the listener's effects are complete up to what was routed."""
         return not (self.behind or self.busy or self.channel)
+
+    def cut(self, number: int) -> Iterator[Event]:
+        """Keep only the first few events; the others, which are to be read again, come out."""
+        while len(self.channel) > number:
+            yield self.channel.pop()
+        self.seen = self.channel[-1].offset
+        self.behind = True

@@ -7,7 +7,19 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
-from event_system.events.ports import Transaction
+from event_system.delivery.replays.replay import Replay
+from event_system.events.event import Event
+from event_system.events.ports import Slice, Transaction
+
+
+class Source(Protocol):
+    """Where a subscription reads its events: the log, or a part of it."""
+
+    async def read(self, after: int, limit: int, lanes: frozenset[int] | None = None) -> Slice:
+        """As `EventLog.read`."""
+
+    async def pick(self, offsets: Sequence[int]) -> list[Event]:
+        """As `EventLog.pick`."""
 
 
 class Cursor(msgspec.Struct, frozen=True):
@@ -145,6 +157,12 @@ class RetryStore(Protocol):
     async def walk(self, wanted: FailedFilter, limit: int, *, newest_first: bool) -> list[Failed]:
         """Up to `limit` of them in the order of their events."""
 
+    async def between(self, listener: str, after: int, through: int, limit: int) -> list[Failure]:
+        """Up to `limit` failures of a listener above one offset up to another, by offset.
+
+        They come without their tracebacks.
+        """
+
     async def requeue(
         self, wanted: Selection, now_us: int, limit: int, after: Place | None
     ) -> Step:
@@ -219,12 +237,32 @@ class ListenerStore(Protocol):
         """Forget a listener: its file first, so that a crash leaves it known. Idempotent."""
 
 
+class ReplayStore(Protocol):
+    """Keeps replays; what was kept survives `kill -9`. How far they are comes with the cursors."""
+
+    async def unfinished(self) -> list[Replay]:
+        """Those that have not ended, of loaded listeners or not."""
+
+    async def add(self, replay: Replay) -> Replay:
+        """Keep a new one; it gets its id. Of those of its listener that ended the oldest go."""
+
+    async def of(self, listener: str) -> list[Replay]:
+        """Those of a listener, the newest first."""
+
+    async def put(self, replay: Replay) -> None:
+        """Keep what has become of one."""
+
+
 class CursorStore(Protocol):
     """Keeps cursors and failed deliveries; what was saved survives `kill -9`."""
 
     @property
     def retries(self) -> RetryStore:
         """Failed deliveries of all but batch listeners."""
+
+    @property
+    def replays(self) -> ReplayStore:
+        """Replays of all listeners."""
 
     async def load(self) -> Progress:
         """What the last save left."""
@@ -238,10 +276,11 @@ class CursorStore(Protocol):
         cursors: Sequence[Cursor],
         failures: Sequence[Failure],
         done: Sequence[tuple[str, int]] = (),
+        replays: Sequence[Replay] = (),
     ) -> None:
         """Save all in one transaction, failures new or changed; `done` are failures no more.
 
-        A cursor's offset never goes back.
+        A cursor's offset never goes back. `replays` are known ones.
         """
 
     async def failures_of(self, offset: int) -> list[Failure]:
@@ -269,6 +308,12 @@ class BatchStore(Protocol):
     @property
     def retries(self) -> RetryStore:
         """The listener's failed deliveries."""
+
+    async def replaying(self, mark: str, start: int) -> BatchStore:
+        """The same tables, with a cursor for the replay of this mark beside the live one.
+
+        A new one begins after offset `start`. There is one at a time.
+        """
 
     async def begin(self) -> Transaction:
         """A new transaction, once the one before has ended; used in whatever thread."""

@@ -7,7 +7,7 @@ next end of the process names the one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from event_system.delivery.batches import BatchSubscription
 from event_system.delivery.lane import Lane
@@ -24,23 +24,40 @@ from event_system.delivery.surroundings import Shared
 
 
 async def take_up(
-    subscriptions: Collection[Subscription], shared: Shared, store: CursorStore
+    subscriptions: Collection[Subscription],
+    replaying: Mapping[str, Subscription],
+    shared: Shared,
+    store: CursorStore,
 ) -> None:
     """Prepare subscriptions that have not started yet, and give them their places on the board.
 
-    What is counted is kept before the board forgets it.
+    What is counted is kept before the board forgets it. `replaying` has the subscriptions of
+    replays by listener.
     """
     await _know_failures(subscriptions, store)
-    claims = shared.board.claims([key for s in subscriptions for key in _keys(s)])
+    keys = [key for s in subscriptions for key in (*_keys(s), *_replay_keys(s))]
+    claims = shared.board.claims(keys)
     for subscription in subscriptions:
-        for key, lane in _keys(subscription).items():
-            if key in claims:
-                await _Claim(subscription, lane).count(shared, store, *claims[key])
-    places = iter(shared.board.lay([key for s in subscriptions for key in _keys(s)]))
+        await _count(_keys(subscription), claims, subscription, shared, store)
+    for child in replaying.values():
+        await _count(_replay_keys(child), claims, child, shared, store)
+    places = iter(shared.board.lay(keys))
     for subscription in subscriptions:
         for lane in subscription.lanes.values():
             lane.cell = next(places)
         subscription.retry_cells = [next(places) for _ in range(subscription.retry_workers)]
+        subscription.replay_cells = {number: next(places) for number in subscription.lanes}
+
+
+async def _count(
+    keys: Mapping[str, Lane | None],
+    claims: Mapping[str, tuple[int, int]],
+    subscription: Subscription,
+    shared: Shared,
+    store: CursorStore,
+) -> None:
+    for key in keys.keys() & claims.keys():
+        await _Claim(subscription, keys[key]).count(shared, store, *claims[key])
 
 
 def _keys(subscription: Subscription) -> dict[str, Lane | None]:
@@ -48,6 +65,12 @@ def _keys(subscription: Subscription) -> dict[str, Lane | None]:
     name = subscription.name
     lanes: dict[str, Lane | None] = {f"{name}/{n}": lane for n, lane in subscription.lanes.items()}
     return lanes | {f"{name}/retry-{n}": None for n in range(subscription.retry_workers)}
+
+
+def _replay_keys(subscription: Subscription) -> dict[str, Lane | None]:
+    """Places for a replay of the listener; the lanes are the replay's where it is one's."""
+    name = subscription.name
+    return {f"{name}/replay-{n}": lane for n, lane in subscription.lanes.items()}
 
 
 async def _know_failures(subscriptions: Iterable[Subscription], store: CursorStore) -> None:

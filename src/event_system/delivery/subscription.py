@@ -50,6 +50,7 @@ class Subscription:
         self.failing = Failing(self, shared)
         self.retry_workers = min(entry.listener.workers or shared.settings.async_workers, 16)
         self.retry_cells: list[int] = []
+        self.replay_cells: dict[int, int] = {}
         self._patterns = [parse_pattern(p) for p in entry.listener.patterns]
 
     @property
@@ -259,7 +260,9 @@ class Subscription:
         wall_us = self._shared.now_us() - started * 1e6
         channel, condition, failed = lane.channel, self.entry.condition, lane.failed
         cells, cell = self._shared.cells, lane.cell
-        for _ in range(min(len(channel), SLICE)):
+        for _ in range(SLICE):
+            if not channel:
+                break
             event = channel[0]
             cells[cell] = event.offset
             if failed and self.failing.rests(lane, event):
@@ -318,12 +321,7 @@ class Subscription:
 
     def _wait(self, lane: Lane) -> None:
         """Let a lane rest until its first event is due, holding nothing else meanwhile."""
-        first, *others = lane.channel
-        self._bytes -= sum(len(event.raw) for event in others if event.raw is not None)
-        lane.channel.clear()
-        lane.channel.append(first)
-        lane.seen = first.offset
-        lane.behind = True
+        self._forget_beyond(1, lane)
         delay = max(0.0, (lane.due_us - self._shared.now_us()) / 1e6)
         lane.timer = self._shared.call_later(delay, self._go_on, lane)
 
@@ -372,6 +370,17 @@ class Subscription:
     def resume(self) -> None:
         self.paused = False
         self.read_on()
+
+    def forget_ahead(self) -> None:
+        """Keep of what was read only what may be in a handler's hands; the rest is read again."""
+        hand = max(self.entry.listener.batch, 1)
+        for lane in self.lanes.values():
+            if len(lane.channel) > hand:
+                self._forget_beyond(hand, lane)
+
+    def _forget_beyond(self, number: int, lane: Lane) -> None:
+        for event in lane.cut(number):
+            self._bytes -= len(event.raw) if event.raw is not None else 0
 
     async def stop(self, grace_seconds: float) -> None:
         """Finish what is in the channels, for as long as that is granted."""

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from event_system.delivery.lane import Lane
-from event_system.delivery.ports import Board, Cells, Failure
+from event_system.delivery.ports import Board, Cells, Failure, Source
 from event_system.delivery.statistics import Observer
 from event_system.delivery.watch import Watch
-from event_system.events.ports import EventLog
 from event_system.events.retry import Retry
 from event_system.kernel.clock import CallLater
 
@@ -34,7 +33,7 @@ class Shared:
     `random()` is even between 0 and 1.
     """
 
-    log: EventLog
+    log: Source
     watch: Watch
     loop: asyncio.AbstractEventLoop
     call_later: CallLater

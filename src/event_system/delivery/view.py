@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
+
 from event_system.delivery.dispatcher import Dispatcher
 from event_system.delivery.failed import FailedDeliveries
 from event_system.delivery.pauses import Pauses
@@ -113,10 +115,17 @@ class DeliveryView:
     ) -> Delivery:
         mode = entry.listener.mode
         if failure is not None:
-            return _failed(failure, mode)
+            return self._replayed(_failed(failure, mode), event)
         subscription = self._dispatcher.subscriptions.get(name)
         standing = Standing(entry, {} if subscription is None else subscription.cursors())
-        return Delivery(name, mode, standing.status(event))
+        return self._replayed(Delivery(name, mode, standing.status(event)), event)
+
+    def _replayed(self, delivery: Delivery, event: Event) -> Delivery:
+        """With the replay that has the event still before it, if there is one."""
+        run = self._dispatcher.replays.by_listener.get(delivery.listener)
+        if run is None or not run.awaits(event, delivery.state):
+            return delivery
+        return msgspec.structs.replace(delivery, replay=run.replay.id)
 
     async def find(
         self,

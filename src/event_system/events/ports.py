@@ -223,6 +223,7 @@ class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
     attempts: int = 0
     at: str | None = None
     due: str | None = None
+    replay: int | None = None
 
 
 class ListenerStatus(msgspec.Struct, frozen=True):

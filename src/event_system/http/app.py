@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol, TypeAlias, cast
 from urllib.parse import unquote_to_bytes
 
 from event_system.delivery.dead_letters import DeadLetters
+from event_system.delivery.replays.replay import Mode, ReplayStatus
 from event_system.events.catalogue.catalogue import Catalogue
 from event_system.events.manager import EventManager
 from event_system.events.ports import Deliveries, EventLog, History, ListenerControl
@@ -44,6 +46,30 @@ class Intake(Protocol):
         """Bytes that a request of this route may have."""
 
 
+class ReplayControl(Protocol):
+    """What operators do with replays; see `delivery.replays.replays.Replays`."""
+
+    async def start(
+        self,
+        listener: str,
+        from_: int | datetime,
+        until: int | datetime | None,
+        *,
+        mode: Mode,
+        rate: float | None,
+    ) -> ReplayStatus:
+        """Begin one. Raises `ReplayRunningError`, and as `ListenerControl.pause`."""
+
+    async def list(self, listener: str) -> list[ReplayStatus]:
+        """Those of a listener, the newest first."""
+
+    async def get(self, listener: str, id_: int) -> ReplayStatus:
+        """One of them. Raises `ReplayNotFoundError`."""
+
+    async def cancel(self, listener: str, id_: int) -> ReplayStatus:
+        """End one. Raises `ReplayNotFoundError` and `ListenerNotFoundError`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What the application needs of the node.
@@ -60,6 +86,7 @@ class Services:
     deliveries: Deliveries
     control: ListenerControl
     dead_letters: DeadLetters
+    replays: ReplayControl
     delayed: DelayedEvents
     schedules: Schedules
     tail: LiveTail

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
 from litestar import Request
 from msgspec import Meta, Struct
 
 from event_system.delivery.ports import END_US, Selection
+from event_system.delivery.replays.replay import MAX_RATE
 from event_system.http.query import moment_us
-from event_system.kernel.clock import to_us
+from event_system.kernel.clock import to_datetime, to_us
 from event_system.kernel.errors import InvalidRequestError
 from event_system.kernel.patterns import parse_pattern
 
@@ -116,6 +117,47 @@ class DeadLetterChoice(Struct, forbid_unknown_fields=True):
             until_us=END_US if until_us is None else until_us,
             offsets=None if self.offsets is None else frozenset(self.offsets),
         )
+
+
+class Part(NamedTuple):
+    """Which part of the past: offsets, or times of receipt."""
+
+    from_: int | datetime
+    until: int | datetime | None
+
+
+_Place = Annotated[int, Meta(ge=1, le=MAX_INTEGER)] | Annotated[str, Meta(max_length=100)]
+
+
+class NewReplay(Struct, forbid_unknown_fields=True):
+    """What a listener is to be shown again."""
+
+    from_: Annotated[
+        _Place,
+        Meta(description="The first offset, or a time of receipt: RFC 3339, or ago (`-2h`)."),
+    ] = msgspec.field(name="from")
+    until: Annotated[
+        _Place | None,
+        Meta(description="The last offset, or the time before which; without it: up to now."),
+    ] = None
+    mode: Annotated[
+        Literal["all", "missed"],
+        Meta(description="`missed`: dead letters, and what came before the listener existed."),
+    ] = "all"
+    rate: (
+        Annotated[float, Meta(gt=0, le=MAX_RATE, description="Events per second at most.")] | None
+    ) = None
+
+    def wanted(self, now_us: int) -> Part:
+        """The part. Raises `InvalidQueryError` for what is no moment."""
+        until = None if self.until is None else _place(self.until, "until", now_us)
+        return Part(_place(self.from_, "from", now_us), until)
+
+
+def _place(given: int | str, where: str, now_us: int) -> int | datetime:
+    if isinstance(given, int):
+        return given
+    return to_datetime(moment_us(given, where, now_us) or 0)
 
 
 def span_us(text: str, where: str) -> int:

@@ -160,6 +160,9 @@ class Delivery(Struct):
     attempts: int = 0
     at: Annotated[str | None, Meta(description="When its last attempt failed.")] = None
     due: Annotated[str | None, Meta(description="When it is tried again.")] = None
+    replay: Annotated[
+        int | None, Meta(description="The replay that has the event still before it.")
+    ] = None
 
 
 class EventDetail(Struct):
@@ -231,6 +234,36 @@ class Listeners(Struct):
     """All listeners by name."""
 
     listeners: list[Listener]
+
+
+class Replay(Struct):
+    """Stored events on their way to a listener once more."""
+
+    id: Annotated[int, Meta(description="Its number.")]
+    listener: str
+    mode: Literal["all", "missed"]
+    state: Annotated[
+        Literal["running", "waiting", "done", "cancelled"],
+        Meta(description="`waiting` while the listener is paused, stopped or not loaded."),
+    ]
+    from_offset: _Offset
+    until_offset: Annotated[int, Meta(description="The last offset that it goes to.")]
+    offset: Annotated[int, Meta(description="Everything up to there is done.")]
+    progress: Annotated[float, Meta(description="The part of the way that is done, 0 to 1.")]
+    handled: Annotated[int, Meta(description="Events given to the listener.")]
+    failed: Annotated[int, Meta(description="How many of them failed.")]
+    rate: Annotated[float, Meta(description="Events per second over the last minute.")]
+    rate_limit: Annotated[float | None, Meta(description="Its most.")]
+    started_at: _Time
+    ended_at: str | None
+    estimated_end: Annotated[str | None, Meta(description="When it will probably be done.")]
+    detail: Annotated[str | None, Meta(description="What else there is to know.")]
+
+
+class Replays(Struct):
+    """A listener's replays, the newest first."""
+
+    replays: list[Replay]
 
 
 class Subject(Struct):

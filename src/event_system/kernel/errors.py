@@ -391,6 +391,24 @@ class ListenerLoadedError(EventSystemError):
     remedy = "Take it out of the node's listener modules, restart the node, then purge it."
 
 
+class ReplayNotFoundError(EventSystemError):
+    """The listener has no replay of this number."""
+
+    code = "replay.not_found"
+    title = "No such replay"
+    status = 404
+    remedy = "`event-system replays list LISTENER` shows them; the newest 100 are kept."
+
+
+class ReplayRunningError(EventSystemError):
+    """A listener has one replay at a time, and it is still under way."""
+
+    code = "replay.running"
+    title = "A replay is under way"
+    status = 409
+    remedy = "Wait until it is done, or cancel it: `event-system replays cancel LISTENER ID`."
+
+
 class RouteNotFoundError(EventSystemError):
     """Nothing is served at this path."""
 

@@ -27,6 +27,7 @@ from event_system.logs.configure import LogHandle
 from event_system.metrics.admission import watch_admission
 from event_system.metrics.failures import watch_failures
 from event_system.metrics.instruments import Sources
+from event_system.metrics.replays import watch_replays
 from event_system.metrics.server import metrics_app
 from event_system.metrics.system import SystemCollector
 from event_system.node.configuration import Loaded
@@ -112,6 +113,7 @@ class Node:
         self._system = SystemCollector(self.core.metrics_manager, clock, settings.data_dir)
         self.core.metrics.watch(self._sources())
         watch_failures(self.core.metrics_manager, self.core.failures)
+        watch_replays(self.core.metrics_manager, self.core.dispatcher.replays.numbers)
         watch_admission(
             self.core.metrics_manager,
             in_flight=lambda: self.admission.in_flight,
@@ -132,6 +134,7 @@ class Node:
             deliveries=core.deliveries,
             control=core.control,
             dead_letters=core.dead_letters,
+            replays=core.replays,
             delayed=core.delayed,
             schedules=core.schedules,
             tail=core.tail,

@@ -24,6 +24,7 @@ from event_system.delivery.holds import DeliveryHolds
 from event_system.delivery.pauses import Pauses
 from event_system.delivery.ports import Counts, Failure
 from event_system.delivery.removed import Removed
+from event_system.delivery.replays.replays import Replays
 from event_system.delivery.search import DeliverySearch
 from event_system.delivery.surroundings import DeliverySettings
 from event_system.delivery.sync import SyncRunner
@@ -156,6 +157,7 @@ class Core:
         self.removed = Removed(state, state.known, lambda: dispatcher.routed, self.log.lanes)
         self.dead_letters = DeadLetters(dispatcher.failure_places, dispatcher.retries.wake, now_us)
         self.control = Control(lambda: self.registry, dispatcher, self.pauses, self.removed)
+        self.replays = Replays(dispatcher, state, self.log.history, self.control, now_us)
         self.deliveries = DeliveryView(
             lambda: self.registry,
             dispatcher,
@@ -270,6 +272,7 @@ class Core:
         subscriptions: Iterable[Any] = self.dispatcher.subscriptions.values()
         for statistics in [*(s.statistics for s in subscriptions), *self.sync.statistics.values()]:
             statistics.mark(now)
+        self.dispatcher.replays.mark(now)
 
     def _lags(self) -> dict[str, int]:
         """Of the async listeners that run."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from event_system.delivery.replays.replays import Replays
 from event_system.events.codec import Draft, invalid
 from event_system.events.event import Event, Row
 from event_system.events.idempotency import check_key, give_id, give_ids
@@ -99,6 +100,11 @@ class EventSystem:
     def schedules(self) -> Schedules:
         """Cron schedules."""
         return self._running.schedules
+
+    @property
+    def replays(self) -> Replays:
+        """Stored events shown to a listener again: started, looked at, cancelled."""
+        return self._running.replays
 
     @property
     def deliveries(self) -> Deliveries:

@@ -167,6 +167,32 @@ PAUSED: Final[dict[str, Any]] = {
 }
 REMOVED: Final[dict[str, Any]] = {**LISTENER, "patterns": [], "state": "removed", "lag": 17}
 LISTENERS: Final[dict[str, Any]] = {"listeners": [LISTENER]}
+REPLAY: Final[dict[str, Any]] = {
+    "id": 3,
+    "listener": "leaderboard",
+    "mode": "all",
+    "state": "running",
+    "from_offset": 1200,
+    "until_offset": 91200,
+    "offset": 31100,
+    "progress": 0.3324,
+    "handled": 29902,
+    "failed": 0,
+    "rate": 498.4,
+    "rate_limit": 500.0,
+    "started_at": "2026-11-21T12:00:00.123Z",
+    "ended_at": None,
+    "estimated_end": "2026-11-21T12:03:00.807Z",
+    "detail": None,
+}
+REPLAY_CANCELLED: Final[dict[str, Any]] = {
+    **REPLAY,
+    "state": "cancelled",
+    "rate": 0.0,
+    "ended_at": "2026-11-21T12:01:00.412Z",
+    "estimated_end": None,
+}
+REPLAYS: Final[dict[str, Any]] = {"replays": [REPLAY]}
 HEALTH: Final[dict[str, Any]] = {
     "status": "ok",
     "timestamp": "2026-11-21T12:00:00Z",
