@@ -29,14 +29,17 @@ class FailedDeliveries:
                 found |= {} if failure is None else {listener: failure}
         return found
 
-    async def among(self, offsets: Collection[int]) -> set[tuple[str, int]]:
-        """Listener and offset of the failures of these events."""
+    async def among(self, offsets: Collection[int]) -> dict[tuple[str, int], str]:
+        """The states of the failures of these events, by listener and offset."""
         news = self._dispatcher.failures.copy()
-        found: set[tuple[str, int]] = set()
+        found: dict[tuple[str, int], str] = {}
         for place in self._dispatcher.failure_places(None) if offsets else ():
             rows = await place.retries.among(list(offsets))
-            found |= {(row.listener, row.offset) for row in rows}
-        return (found - news.keys()) | {key for key, failure in news.items() if failure is not None}
+            found |= {(row.listener, row.offset): row.state for row in rows}
+        for key, failure in news.items():
+            found.pop(key, None)
+            found |= {} if failure is None else {key: failure.state}
+        return found
 
     async def walk(
         self, wanted: FailedFilter, limit: int, *, newest_first: bool

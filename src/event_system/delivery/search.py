@@ -1,9 +1,10 @@
 """Events found by how listeners stand to them.
 
-Failures are kept by the place of their events: a search for them goes from one to the next, and
-passes those between which the log has nothing that is wanted. All else is in no table: a search for
-it reads wanted events on that side of the cursors on which they can be, and leaves out the rest.
-Either ends after a while, and goes on where it stopped. What is found was true during the search.
+Failures are kept by the place of their events: a search for them goes, step by step, from one to the
+next or from one wanted event to the next, whichever are rarer there. All else is in no table: a
+search for it reads wanted events on that side of the cursors on which they can be, and leaves out
+the rest. Either ends after a while, and goes on where it stopped. What is found was true during the
+search.
 """
 
 from __future__ import annotations
@@ -63,18 +64,41 @@ class DeliverySearch:
     async def _failed(self, query: Filter, wanted: DeliveryFilter, paging: Paging) -> Page:
         page = _Filling(paging, self._monotonic)
         anywhere = msgspec.structs.replace(query, where=())
-        newest_first = paging.newest_first
+        narrow = (query.pattern, query.source, query.subject) != (None, None, None)
+        newest_first, way = paging.newest_first, -1 if paging.newest_first else 1
         while not page.done:
-            near = await self._history.find(
-                anywhere, limit=1, newest_first=newest_first, cursor=page.at
+            events = await self._history.find(
+                anywhere,
+                limit=page.step if narrow else 1,
+                newest_first=newest_first,
+                cursor=page.at,
             )
-            if not near.events:
+            if not events.events:
                 return Page(page.events, None)
-            chosen = FailedFilter(FAILED[wanted.status], wanted.listener, near.events[0].offset)
+            chosen = FailedFilter(FAILED[wanted.status], wanted.listener, events.events[0].offset)
             offsets, last = await self._failures.walk(chosen, page.step, newest_first=newest_first)
-            found = await self._history.among(offsets, query, newest_first=newest_first)
-            page.take(found.events, last if found.next is None else found.next)
+            if last is None or (events.next is not None and way * last >= way * events.next):
+                found = await self._history.among(offsets, query, newest_first=newest_first)
+                page.take(found.events, last if found.next is None else found.next)
+            else:
+                page.take(await self._have_failed(events.events, query, chosen), events.next)
         return Page(page.events, page.at)
+
+    async def _have_failed(
+        self, events: Sequence[Event], query: Filter, chosen: FailedFilter
+    ) -> list[Event]:
+        """Those of the events that have failed so, and whose data is wanted."""
+        known = await self._failures.among([event.offset for event in events])
+        failed = {
+            offset
+            for (listener, offset), state in known.items()
+            if state in chosen.states and chosen.listener in (None, listener)
+        }
+        return [
+            event
+            for event in events
+            if event.offset in failed and all(test.holds(event) for test in query.where)
+        ]
 
     async def _others(self, query: Filter, wanted: DeliveryFilter, paging: Paging) -> Page:
         page = _Filling(paging, self._monotonic)
@@ -103,7 +127,7 @@ class DeliverySearch:
         events: Sequence[Event],
         status: DeliveryStatus,
         standings: Mapping[str, Standing],
-        failed: set[tuple[str, int]],
+        failed: Mapping[tuple[str, int], str],
     ) -> list[Event]:
         """The events to which one of the listeners stands so."""
 

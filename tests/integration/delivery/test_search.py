@@ -203,15 +203,16 @@ async def test_failures_are_found_across_many_steps_without_reading_what_lies_be
     log = MemoryLog()
     async with Bench(tmp_path, log, [listener("mortal")]) as bench:
         feed(log, 200, data=b'{"fails":["mortal"]}')
-        feed(log, 1, type_="rare", data=b'{"fails":["mortal"]}')
+        feed(log, 1, type_="rare", data=b'{"fails":["mortal"],"n":1}')
         feed(log, 200, data=b'{"fails":["mortal"]}')
         await until(lambda: _rests(bench))
         dead = DeliveryFilter(status="dead", listener="mortal")
         assert await _all(bench, Filter(), dead, 60) == list(range(1, 402))
         bench.history.looks = 0
         assert await _all(bench, Filter(pattern="rare"), dead) == [201]
-
-    assert bench.history.looks <= 4
+        assert bench.history.looks <= 4
+        other = Filter(pattern="rare", where=parse_where(["data.n=2"]))
+        assert await _all(bench, other, dead) == []
 
 
 async def test_what_has_recovered_is_no_failure_though_it_is_still_stored_as_one(
