@@ -32,7 +32,10 @@ from tests.support.rows import LANES, row
 
 
 class Bench:
-    """Everything that delivery needs, and a way to feed it. Restart by making a new one."""
+    """Everything that delivery needs, and a way to feed it. Restart by making a new one.
+
+    Its wall clock is `ahead_us` before the machine's.
+    """
 
     def __init__(self, directory: Path, log: MemoryLog, listeners: Iterable[Listener]) -> None:
         loop = asyncio.get_running_loop()
@@ -43,13 +46,14 @@ class Bench:
         self.observed: list[Observed] = []
         self.full = 0
         self.dice = 1.0
+        self.ahead_us = 0
         self.registry = Registry(listeners)
         self.watch = Watch(loop, time.monotonic)
         tools = Tools(
             watch=self.watch,
             loop=loop,
             call_later=loop.call_later,
-            now_us=lambda: time.time_ns() // 1000,
+            now_us=lambda: time.time_ns() // 1000 + self.ahead_us,
             observe=self.observed.append,
             full=self._count_full,
             bind_trace=lambda traceparent: None,

@@ -21,7 +21,7 @@ class MemoryFailures:
         self._connection = apsw.Connection(":memory:")
         self._table = RetryTable("retries")
         self._table.create(self._connection)
-        self.retries = RetryRows(self._table, self._run, self._run, {})
+        self.retries = RetryRows(self._table, self._run, self._run, self._connection)
         self.woken: list[str | None] = []
 
     async def _run(self, work: Callable[[apsw.Connection], T]) -> T:

@@ -52,7 +52,7 @@ class NodeProcess:
         if self.process is not None:
             if self.process.poll() is None:
                 self.process.kill()
-            self._ended()
+            self.ended()
 
     @property
     def url(self) -> str:
@@ -89,9 +89,20 @@ class NodeProcess:
             reader.start()
         if not self._ready.wait(READY_SECONDS) or self.port == 0:
             self.process.kill()
-            self._ended()
-            raise AssertionError("the node did not start:\n" + "\n".join(self.log))
+            self.ended()
+            raise AssertionError("the node did not start:\n" + "\n".join(self.log[-50:]))
         self.start_seconds = time.monotonic() - began
+
+    def comes_to_listen(self) -> bool:
+        """Start; False where it was killed before it listened."""
+        try:
+            self.start()
+        except AssertionError:
+            assert self.process is not None
+            if self.process.returncode != -signal.SIGKILL:
+                raise
+            return False
+        return True
 
     def _read(self, stream: Any) -> None:
         for line in stream:
@@ -109,9 +120,9 @@ class NodeProcess:
         """`kill -9`."""
         assert self.process is not None
         self.process.send_signal(signal.SIGKILL)
-        self._ended()
+        self.ended()
 
-    def _ended(self) -> int:
+    def ended(self) -> int:
         """Wait for the end, and for the last lines of the log."""
         assert self.process is not None
         code = self.process.wait(30)
@@ -123,7 +134,7 @@ class NodeProcess:
         """End as an operator does; the exit code."""
         assert self.process is not None
         self.process.send_signal(number)
-        return self._ended()
+        return self.ended()
 
     def signal(self, number: int) -> None:
         assert self.process is not None

@@ -98,8 +98,7 @@ class BatchTables:
         connection.execute(_DDL)
         self.failures = RetryTable("event_system_retries")
         self.failures.create(connection)
-        counts = self.failures.counts(connection)
-        self.retries = RetryRows(self.failures, self.read, self.transact, counts)
+        self.retries = RetryRows(self.failures, self.read, self.transact, connection)
 
     async def read(self, work: Callable[[apsw.Connection], T]) -> T:
         async with self._reading:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeAlias, TypeVar
 
@@ -18,6 +18,7 @@ import apsw
 
 from event_system.delivery.ports import (
     DEAD,
+    RETRYING,
     Counts,
     Due,
     Failed,
@@ -60,6 +61,8 @@ CREATE TABLE IF NOT EXISTS {t}_counts (
     number INTEGER NOT NULL,
     PRIMARY KEY (listener, state)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS {t}_clock (id INTEGER PRIMARY KEY CHECK (id = 1), us INTEGER NOT NULL);
+INSERT OR IGNORE INTO {t}_clock VALUES (1, 0);
 CREATE TRIGGER IF NOT EXISTS {t}_added AFTER INSERT ON {t} BEGIN
     INSERT INTO {t}_counts VALUES (new.listener, new.state, 1)
     ON CONFLICT DO UPDATE SET number = number + 1;
@@ -134,6 +137,14 @@ UPDATE {t} SET state = 'retrying', attempts = 0, at_us = ?
 WHERE id IN (SELECT value FROM json_each(?))
 """
 _DISCARD = "DELETE FROM {t} WHERE id IN (SELECT value FROM json_each(?))"
+_PARKED_AT = "CASE attempts WHEN 0 THEN at_us ELSE last_us END"
+_REWIND = f"""
+UPDATE {{t}} SET at_us = :now + at_us - {_PARKED_AT}, last_us = min(last_us, :now)
+WHERE id IN (SELECT value FROM json_each(:ids)) AND {_PARKED_AT} > :now
+"""  # noqa: S608 - our own words
+_LATEST = "SELECT us FROM {t}_clock"
+_TICK = "UPDATE {t}_clock SET us = max(us, ?)"
+_SET_BACK = "UPDATE {t}_clock SET us = ?"
 
 
 class RetryTable:
@@ -149,6 +160,8 @@ class RetryTable:
         self._offsets, self._between = self._sql(_OFFSETS), self._sql(_BETWEEN)
         self._requeue, self._discard = map(self._sql, (_REQUEUE, _DISCARD))
         self._upward, self._downward, self._among = map(self._sql, (_UPWARD, _DOWNWARD, _AMONG))
+        self._rewind, self._latest = map(self._sql, (_REWIND, _LATEST))
+        self._tick, self._set_back = map(self._sql, (_TICK, _SET_BACK))
 
     def _sql(self, text: str) -> str:
         plain = _FIELDS.replace("traceback", "''")
@@ -167,20 +180,29 @@ class RetryTable:
                 found[listener] = Counts(before.retrying + number, before.dead)
         return found
 
+    def latest_us(self, connection: apsw.Connection) -> int:
+        return int(connection.execute(self._latest).get)
+
     # One by one
 
-    def record(self, connection: apsw.Connection, failures: Iterable[Failure]) -> None:
+    def record(self, connection: apsw.Connection, failures: Sequence[Failure]) -> None:
         """Keep failures, new or known."""
         connection.executemany(self._record, [_values(f) for f in failures])
+        self._note_time(connection, failures)
+
+    def _note_time(self, connection: apsw.Connection, failures: Sequence[Failure]) -> None:
+        if failures:
+            connection.execute(self._tick, (max(f.last_us for f in failures),))
 
     def settle(
         self,
         connection: apsw.Connection,
-        failures: Iterable[Failure],
+        failures: Sequence[Failure],
         done: Iterable[tuple[str, int]],
     ) -> None:
         """Keep what became of known failures."""
         connection.executemany(self._again, [_changes(f) for f in failures])
+        self._note_time(connection, failures)
         connection.executemany(self._done, done)
 
     def due(self, connection: apsw.Connection, listener: str, now_us: int, limit: int) -> Due:
@@ -255,6 +277,7 @@ class RetryTable:
     ) -> Step:
         seen, entries = self._walk(connection, wanted, limit, after)
         connection.execute(self._requeue, (now_us, json.dumps([e[3] for e in entries])))
+        connection.execute(self._tick, (now_us,))
         return Step(len(entries), seen)
 
     def discard(
@@ -263,6 +286,18 @@ class RetryTable:
         seen, entries = self._walk(connection, wanted, limit, after)
         connection.execute(self._discard, (json.dumps([e[3] for e in entries]),))
         return Step(len(entries), seen)
+
+    def rewind(
+        self, connection: apsw.Connection, now_us: int, limit: int, after: Place | None
+    ) -> Step:
+        late = Selection(state=RETRYING, since_us=now_us)
+        seen, entries = self._walk(connection, late, limit, after)
+        values = {"now": now_us, "ids": json.dumps([e[3] for e in entries])}
+        connection.execute(self._rewind, values)
+        number = connection.changes()
+        if seen is None:
+            connection.execute(self._set_back, (now_us,))
+        return Step(number, seen)
 
     def _walk(
         self,

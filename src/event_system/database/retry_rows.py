@@ -30,16 +30,19 @@ class RetryRows:
     """
 
     def __init__(
-        self, table: RetryTable, read: Run[Any], write: Run[Any], counts: dict[str, Counts]
+        self, table: RetryTable, read: Run[Any], write: Run[Any], connection: apsw.Connection
     ) -> None:
         self._table = table
         self._read = read
         self._write = write
-        self.counts = counts
+        self.counts: dict[str, Counts] = {}
+        self.latest_us = 0
+        self.refresh(connection)
 
     def refresh(self, connection: apsw.Connection) -> None:
-        """Renew the counts; called after a write, in whatever thread that was."""
+        """Renew what is known without asking; called after a write, in whatever thread that was."""
         self.counts = self._table.counts(connection)
+        self.latest_us = self._table.latest_us(connection)
 
     async def due(self, listener: str, now_us: int, limit: int) -> Due:
         found: Due = await self._read(lambda c: self._table.due(c, listener, now_us, limit))
@@ -86,6 +89,9 @@ class RetryRows:
 
     async def discard(self, wanted: Selection, limit: int, after: Place | None) -> Step:
         return await self._change(lambda c: self._table.discard(c, wanted, limit, after))
+
+    async def rewind(self, now_us: int, limit: int, after: Place | None) -> Step:
+        return await self._change(lambda c: self._table.rewind(c, now_us, limit, after))
 
     async def _change(self, work: Callable[[apsw.Connection], T]) -> T:
         def write(connection: apsw.Connection) -> T:

@@ -65,8 +65,7 @@ class StateDatabase:
         self.known = KnownListeners(self._run, directory)
         self._table = RetryTable("retries")
         self._table.create(self._connection)
-        counts = self._table.counts(self._connection)
-        self.retries = RetryRows(self._table, self._run, self._transact, counts)
+        self.retries = RetryRows(self._table, self._run, self._transact, self._connection)
 
     async def _run(self, work: Callable[[apsw.Connection], T]) -> T:
         loop = asyncio.get_running_loop()

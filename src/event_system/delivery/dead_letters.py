@@ -93,8 +93,13 @@ class DeadLetters:
         return await self._each(wanted, lambda s, w, after: s.discard(w, STEP, after))
 
     async def _checked(self, wanted: Selection, expect: int | None) -> Selection:
-        """What is meant, without what becomes a dead letter from now on."""
-        until_us = min(wanted.until_us, self._now_us() + 1)
+        """What is meant, without what becomes a dead letter from now on.
+
+        Where the clock was set back, there are some already from what is now the future.
+        """
+        newest = await self.find(Selection(listener=wanted.listener), 1, None, newest_first=True)
+        last_us = max([self._now_us(), *(failure.at_us for failure in newest.failures)])
+        until_us = min(wanted.until_us, last_us + 1)
         wanted = msgspec.structs.replace(wanted, until_us=until_us)
         if expect is not None and (found := await self.count(wanted)) != expect:
             raise CountChangedError(f"there are {found} now, not {expect}", where="expect")

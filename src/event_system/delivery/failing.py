@@ -6,6 +6,8 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
+import msgspec
+
 from event_system.delivery.lane import Lane
 from event_system.delivery.ports import BLOCKING, DEAD, Failure
 from event_system.delivery.statistics import Statistics
@@ -59,9 +61,16 @@ class Failing:
         if failure.state != BLOCKING:
             del lane.failed[event.offset]
             return True
-        if failure.at_us > self._desk.now_us():
-            lane.due_us = failure.at_us
+        now_us = self._desk.now_us()
+        if failure.at_us > now_us:
+            lane.due_us = min(failure.at_us, now_us + failure.at_us - failure.last_us)
         return lane.due_us > 0
+
+    def take_up(self, lane: Lane) -> None:
+        """The lane has waited for its first event, which has failed: it is due, by any clock."""
+        offset = lane.channel[0].offset
+        lane.failed[offset] = msgspec.structs.replace(lane.failed[offset], at_us=0)
+        lane.due_us = 0
 
     def outcome(self, lane: Lane, event: Event, error: BaseException) -> Failure:
         """What a failed attempt in the lane comes to; the lane may have to wait."""

@@ -137,6 +137,10 @@ class RetryStore(Protocol):
     def counts(self) -> Mapping[str, Counts]:
         """By listener, as of the last write."""
 
+    @property
+    def latest_us(self) -> int:
+        """The newest moment at which something was kept or requeued, as of the last write."""
+
     async def due(self, listener: str, now_us: int, limit: int) -> Due:
         """Up to `limit` parked deliveries of a listener whose time has come."""
 
@@ -173,6 +177,13 @@ class RetryStore(Protocol):
 
     async def count(self, wanted: Selection, limit: int, after: Place | None) -> Step:
         """Count failures; oldest first."""
+
+    async def rewind(self, now_us: int, limit: int, after: Place | None) -> Step:
+        """Let what was parked later than `now_us` wait as if it was parked then.
+
+        The clock was set back; without this it would wait for so much longer. The last step
+        sets `latest_us` to `now_us`.
+        """
 
 
 class Step(msgspec.Struct, frozen=True):

@@ -24,6 +24,11 @@ SLICE = 256
 """Deliveries that a pump takes in hand at once."""
 SAVE_SECONDS = 0.025
 """How often their outcomes are saved."""
+LONGEST_WAIT_SECONDS = 60.0
+"""What is due is a time of day, and clocks are set: it is looked at this often at least."""
+SET_BACK_US = 1_000_000
+"""A clock that is set back by less than this makes nobody wait for long."""
+REWIND_STEP = 2_000
 AGAIN_SECONDS = 1.0
 """When a pump looks again that cannot work now: its listener is paused, or its store broken."""
 
@@ -83,7 +88,8 @@ class RetryPump:
             self._timer.cancel()
             self._timer = None
         if self._due_us is not None:
-            delay = max(0.0, (self._due_us - self._shared.now_us()) / 1e6)
+            left = (self._due_us - self._shared.now_us()) / 1e6
+            delay = min(max(left, 0.0), LONGEST_WAIT_SECONDS)
             self._timer = self._shared.call_later(delay, self._begin)
 
     def _begin(self) -> None:
@@ -122,12 +128,20 @@ class RetryPump:
                 self._look_again_soon()
                 return
             now_us = self._shared.now_us()
+            if now_us < self._store.latest_us - SET_BACK_US:
+                await self._rewind(now_us)
             due = await self._store.due(self._retrier.name, now_us, SLICE)
             if not due.rows:
                 if due.next_us is not None:
                     self.wake(due.next_us)
                 return
             await self._handle(due.rows)
+
+    async def _rewind(self, now_us: int) -> None:
+        """The clock was set back: let nothing wait longer than it would have from now on."""
+        step = await self._store.rewind(now_us, REWIND_STEP, None)
+        while step.next is not None:
+            step = await self._store.rewind(now_us, REWIND_STEP, step.next)
 
     async def _handle(self, rows: Sequence[Parked]) -> None:
         events = {e.offset: e for e in await self._shared.log.pick([r.offset for r in rows])}

@@ -330,7 +330,8 @@ class Subscription:
         if self.paused:
             lane.timer = self._shared.call_later(PAUSED_SECONDS, self._go_on, lane)
             return
-        lane.timer, lane.due_us = None, 0
+        lane.timer = None
+        self.failing.take_up(lane)
         self._ready.append(lane)
         self._hire()
 

@@ -166,6 +166,8 @@ class EventMetrics:
         if errors:
             listener.errors.value += errors
         if ages := seen.ages:
+            if min(ages) < 0:  # the clock was set back meanwhile
+                ages = [max(0.0, age) for age in ages]
             self._events.ages.observe_many(ages)
 
     def _welcome(self, name: str) -> ListenerHandles:

@@ -114,6 +114,14 @@ def test_latency_is_the_mean_of_the_last_minute_in_milliseconds(board: Board) ->
     assert board.value("event_processing_latency") == pytest.approx(200)
 
 
+def test_an_event_from_the_future_has_no_age(board: Board) -> None:
+    """The clock was set back an hour since it was received."""
+    board.handle("greet", calls=2, age=-3600.0)
+    board.handle("greet", calls=1, age=0.25)
+
+    assert board.observed("event_processing_latency_seconds") == {(): (3, 0.25)}
+
+
 def test_success_is_the_share_of_the_last_five_minutes(board: Board) -> None:
     board.handle("greet", calls=8, errors=2)
     board.run(range(200))

@@ -1,0 +1,118 @@
+"""Events that end the process in whose hands they are: dead after exactly their attempts."""
+
+from __future__ import annotations
+
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.process import NodeProcess, wait_until
+
+LISTENERS = Path(__file__).parent / "listeners" / "poisoned.py"
+ENDED = "the process ended while the handler ran"
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
+    with NodeProcess(tmp_path_factory.mktemp("poison"), listeners=[LISTENERS]) as running:
+        yield running
+
+
+def send(node: NodeProcess, kind: str, *ids: str) -> None:
+    """Send events of one subject in one commit; the node may die of them before it answers."""
+    batch = [{"type": f"test.{kind}", "subject": "s", "id": id_} for id_ in ids]
+    try:
+        with node.client() as client:
+            assert client.post("/api/events/batch", json=batch).status_code == 200
+    except httpx.HTTPError:
+        assert node.ended() == -signal.SIGKILL
+
+
+def deaths(node: NodeProcess, kind: str) -> int:
+    """How often the node dies, and is started again, until the listener is at rest."""
+    died = 0
+    while wait_until(lambda: code(node) or at_rest(node, kind)) is not True:
+        assert node.ended() == -signal.SIGKILL
+        died += 1
+        while not node.comes_to_listen():
+            died += 1
+    return died
+
+
+def code(node: NodeProcess) -> int | None:
+    """The exit code of a node that has ended."""
+    assert node.process is not None
+    return node.process.poll()
+
+
+def at_rest(node: NodeProcess, kind: str) -> bool:
+    try:
+        with node.client() as client:
+            found = client.get(f"/api/listeners/{kind}").json()
+    except httpx.HTTPError:
+        return False
+    return (found["lag"], found["retrying"]) == (0, 0)
+
+
+def letter(node: NodeProcess, kind: str) -> tuple[str, int, str]:
+    """Of the listener's one dead letter: the event's id, the attempts, the error."""
+    with node.client() as client:
+        page = client.get("/api/dead-letters", params={"listener": kind}).json()
+        (found,) = page["dead_letters"]
+        detail = client.get(f"/api/dead-letters/{kind}/{found['offset']}").json()
+    return detail["event"]["id"], found["attempts"], found["error"]
+
+
+def begun(node: NodeProcess) -> Counter[str]:
+    return Counter((node.directory / "begun.log").read_text().split())
+
+
+def handled(node: NodeProcess) -> list[str]:
+    return (node.directory / "handled.log").read_text().split()
+
+
+@pytest.mark.parametrize("kind", ["park", "block", "batch"])
+def test_an_event_that_kills_the_process_is_dead_after_its_attempts(
+    node: NodeProcess, kind: str
+) -> None:
+    poison = f"poison-{kind}"
+    send(node, kind, poison)
+    assert deaths(node, kind) == 3
+    assert begun(node)[poison] == 3
+    assert letter(node, kind) == (poison, 3, ENDED)
+    send(node, kind, f"{kind}-1", f"{kind}-2")
+    assert deaths(node, kind) == 0
+    assert [id_ for id_ in handled(node) if id_.startswith(kind)] == [f"{kind}-1", f"{kind}-2"]
+
+
+@pytest.mark.parametrize("kind", ["park", "batch"])
+def test_requeued_it_has_all_its_attempts_again(node: NodeProcess, kind: str) -> None:
+    with node.client() as client:
+        answer = client.post("/api/dead-letters/requeue", json={"listener": kind})
+    assert answer.json()["count"] == 1
+    assert deaths(node, kind) == 3
+    assert begun(node)[f"poison-{kind}"] == 6
+    assert letter(node, kind) == (f"poison-{kind}", 3, ENDED)
+
+
+def test_in_a_batch_one_event_is_to_blame_and_the_others_are_handled(node: NodeProcess) -> None:
+    with node.client() as client:
+        client.post("/api/dead-letters/discard", json={"listener": "batch"})
+    send(node, "batch", "before", "poison-among", "after")
+    assert deaths(node, "batch") == 1 + 3  # the first end may have been any event's doing
+    assert begun(node)["poison-among"] == 1 + 3
+    assert letter(node, "batch") == ("poison-among", 3, ENDED)
+    assert handled(node)[-1] == "after"
+
+
+def test_a_sync_listener_is_not_given_it_again(node: NodeProcess) -> None:
+    send(node, "sync", "poison-sync")
+    node.start()
+    assert letter(node, "sync") == ("poison-sync", 1, ENDED)
+    assert begun(node)["poison-sync"] == 1
+    send(node, "sync", "sync-1")
+    assert handled(node)[-1] == "sync-1"
