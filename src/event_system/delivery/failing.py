@@ -61,16 +61,21 @@ class Failing:
         if failure.state != BLOCKING:
             del lane.failed[event.offset]
             return True
-        now_us = self._desk.now_us()
-        if failure.at_us > now_us:
-            lane.due_us = min(failure.at_us, now_us + failure.at_us - failure.last_us)
+        if failure.at_us > self._desk.now_us():
+            lane.due_us = failure.at_us
         return lane.due_us > 0
+
+    def pause(self, lane: Lane) -> float:
+        """Seconds until the lane's first event is due: its own pause, even if the clock is set."""
+        failure = lane.failed[lane.channel[0].offset]
+        left_us = failure.at_us - max(self._desk.now_us(), failure.last_us)
+        return max(0, left_us) / 1e6
 
     def take_up(self, lane: Lane) -> None:
         """The lane has waited for its first event, which has failed: it is due, by any clock."""
         offset = lane.channel[0].offset
         lane.failed[offset] = msgspec.structs.replace(lane.failed[offset], at_us=0)
-        lane.due_us = 0
+        lane.timer, lane.due_us = None, 0
 
     def outcome(self, lane: Lane, event: Event, error: BaseException) -> Failure:
         """What a failed attempt in the lane comes to; the lane may have to wait."""

@@ -322,15 +322,13 @@ class Subscription:
     def _wait(self, lane: Lane) -> None:
         """Let a lane rest until its first event is due, holding nothing else meanwhile."""
         self._forget_beyond(1, lane)
-        delay = max(0.0, (lane.due_us - self._shared.now_us()) / 1e6)
-        lane.timer = self._shared.call_later(delay, self._go_on, lane)
+        lane.timer = self._shared.call_later(self.failing.pause(lane), self._go_on, lane)
 
     def _go_on(self, lane: Lane) -> None:
         """The lane's first event is due."""
         if self.paused:
             lane.timer = self._shared.call_later(PAUSED_SECONDS, self._go_on, lane)
             return
-        lane.timer = None
         self.failing.take_up(lane)
         self._ready.append(lane)
         self._hire()
