@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import apsw
+import httpx
 import pytest
 
 from event_system.database.batches import file_name
@@ -34,6 +36,9 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
                     for n in range(first, first + 200)
                 ]
                 assert client.post("/api/events/batch", json=batch).status_code == 200
+            for n in range(5):
+                entry = {"schema": {"title": "x" * 5000}}
+                assert client.put(f"/api/types/a.t{n}", json=entry).status_code == 200
             wait_until(lambda: not any(x["lag"] for x in _listeners(client)))
         assert node.stop() == 0
     return directory / "data"
@@ -41,6 +46,18 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _listeners(client: Any) -> list[dict[str, Any]]:
     return list(client.get("/api/listeners").json()["listeners"])
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data directory of another node, with the same listeners."""
+    directory = tmp_path_factory.mktemp("other")
+    with NodeProcess(directory, listeners=[LISTENERS]) as node, node.client() as client:
+        batch = [{"type": "player.login", "subject": "a"}] * 20
+        assert client.post("/api/events/batch", json=batch).status_code == 200
+        wait_until(lambda: not any(x["lag"] for x in _listeners(client)))
+        node.stop()
+    return directory / "data"
 
 
 @pytest.fixture
@@ -63,6 +80,31 @@ def _no_database(path: Path) -> None:
     path.write_bytes(b"these are no pages of a database, but some other text" * 100)
 
 
+def _zero_last_page(path: Path) -> None:
+    _overwrite(path, at=path.stat().st_size // 4096 * 4096 - 4096, length=4096)
+
+
+def _zero_events_page(path: Path) -> None:
+    """Overwrite a page of events that is neither of the first nor of the newest."""
+    content = path.read_bytes()
+    leaves = (
+        at for at in range(len(content) // 12288 * 4096, len(content), 4096) if content[at] == 0x0D
+    )
+    _overwrite(path, at=next(leaves), length=4096)
+
+
+def _degraded(client: httpx.Client) -> dict[str, Any] | None:
+    health: dict[str, Any] = client.get("/health").json()
+    return health if health["status"] == "degraded" else None
+
+
+def _serve(data: Path) -> subprocess.CompletedProcess[str]:
+    return run_command(
+        "serve", "--data-dir", str(data), "--port", "0", "--metrics-port", "0",
+        "--listeners", str(LISTENERS), cwd=data.parent,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("harm", [_truncate, _no_database])
 @pytest.mark.parametrize(
     ("name", "remedy"),
@@ -76,10 +118,7 @@ def test_a_damaged_file_is_named_at_the_start_with_its_remedy(
     data: Path, harm: Callable[[Path], None], name: str, remedy: str
 ) -> None:
     harm(data / name)
-    done = run_command(
-        "serve", "--data-dir", str(data), "--port", "0", "--metrics-port", "0",
-        "--listeners", str(LISTENERS),
-    )  # fmt: skip
+    done = _serve(data)
     assert done.returncode == 1
     assert "storage.damaged" in done.stderr
     assert str(data / name) in done.stderr
@@ -156,3 +195,101 @@ def test_a_directory_without_a_log_is_no_data_directory(tmp_path: Path) -> None:
     done = run_command("db", "stats", "--data-dir", str(tmp_path))
     assert done.returncode == 1
     assert "holds no events.db" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "harm"),
+    [
+        ("events.db", _zero_last_page),
+        ("state.db", _zero_last_page),
+        ("catalogue.db", _zero_last_page),
+        ("catalogue.db", _truncate),
+    ],
+)
+def test_every_damaged_file_is_named_by_start_and_check(
+    data: Path, name: str, harm: Callable[[Path], None]
+) -> None:
+    harm(data / name)
+    done = _serve(data)
+    assert done.returncode == 1
+    assert "storage.damaged" in done.stderr
+    assert str(data / name) in done.stderr
+    assert "backup" in done.stderr
+    checked = run_command("db", "check", "--data-dir", str(data), "--json")
+    assert checked.returncode == 1
+    damaged = [file for file in json.loads(checked.stdout)["files"] if file["faults"]]
+    assert [(file["file"], bool(file["remedy"])) for file in damaged] == [(name, True)]
+
+
+@pytest.mark.parametrize("name", ["events.db", "state.db", "catalogue.db", "index.db"])
+def test_check_names_a_file_that_is_empty(data: Path, name: str) -> None:
+    (data / name).write_bytes(b"")
+    (data / f"{name}-wal").unlink(missing_ok=True)
+    checked = run_command("db", "check", "--data-dir", str(data), "--json")
+    assert (checked.returncode, checked.stderr) == (1, "")
+    damaged = {file["file"]: file["faults"] for file in json.loads(checked.stdout)["files"]}
+    assert damaged[name] == ["it is empty"]
+
+
+@pytest.mark.parametrize("name", ["events.db", "catalogue.db", "index.db"])
+def test_a_file_that_cannot_be_opened_is_named_in_one_line(data: Path, name: str) -> None:
+    (data / name).unlink()
+    (data / name).mkdir()
+    done = _serve(data)
+    assert done.returncode == 1
+    assert "storage.data_dir" in done.stderr
+    assert str(data / name) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["state.db", f"listeners/{file_name('ledger')}"])
+def test_a_file_of_another_node_is_refused(data: Path, other: Path, name: str) -> None:
+    shutil.copy(other / name, data / name)
+    done = _serve(data)
+    assert done.returncode == 1
+    assert "storage.foreign" in done.stderr
+    assert str(data / name) in done.stderr
+    checked = run_command("db", "check", "--data-dir", str(data), "--json")
+    assert checked.returncode == 1
+    assert f"{data / name} belongs to another log" in json.loads(checked.stdout)["faults"][0]
+
+
+def test_an_index_of_another_node_is_built_again(data: Path, other: Path) -> None:
+    shutil.copy(other / "index.db", data / "index.db")
+    with NodeProcess(data.parent) as node, node.client() as client:
+        page = client.get("/api/events", params={"subject": "p3", "limit": 1000}).json()
+        assert len(page["events"]) == len(range(3, EVENTS, 7))
+
+
+def test_missing_files_are_told(data: Path) -> None:
+    for name in ("state.db", "catalogue.db", f"listeners/{file_name('ledger')}"):
+        (data / name).unlink()
+    with NodeProcess(data.parent, listeners=[LISTENERS]) as node, node.client() as client:
+        told = " ".join(m["message"] for m in node.messages() if m["level"] != "INFO")
+        assert "catalogue.db was missing" in told
+        assert "the state of all listeners was missing" in told
+        wait_until(lambda: not any(x["lag"] for x in _listeners(client)))
+        assert node.stop() == 0
+    (data / "listeners" / file_name("ledger")).unlink()
+    with NodeProcess(data.parent, listeners=[LISTENERS]) as node:
+        told = " ".join(m["message"] for m in node.messages() if m["level"] != "INFO")
+        assert "the listener ledger starts as new" in told
+
+
+def test_damage_that_a_listener_comes_upon_is_told_and_not_read_in_a_loop(tmp_path: Path) -> None:
+    config = "event: {dedupe_window: 0s}"
+    batch = [{"type": "player.login", "data": "x" * 300}] * 10_000
+    with NodeProcess(tmp_path, config) as node, node.client() as client:
+        for _ in range(11):  # beyond what is verified at each start
+            assert client.post("/api/events/batch", json=batch).status_code == 200
+        node.stop()
+    _zero_events_page(node.data / "events.db")
+    node.listeners = [LISTENERS]
+    with node, node.client() as client:
+        health = wait_until(lambda: _degraded(client))
+        assert health["components"]["database"] == "degraded"
+        for _ in range(50):
+            assert client.post("/api/events/batch", json=batch[:10]).status_code == 200
+        told = [m["message"] for m in node.messages() if "reading the log" in m["message"]]
+        assert "`event-system db check` names the file" in told[0]
+        assert len(told) < 50

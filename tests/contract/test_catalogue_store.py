@@ -12,7 +12,7 @@ from event_system.database.catalogue import CATALOGUE_FILE, SqliteCatalogue
 from event_system.events.catalogue.changes import declared, renewed
 from event_system.events.catalogue.entry import TypeEntry
 from event_system.events.ports import CatalogueStore
-from event_system.kernel.errors import DataDirectoryError
+from event_system.kernel.errors import DamagedFileError
 from tests.support.memory_catalogue import MemoryCatalogue
 
 Open: TypeAlias = Callable[[Path], CatalogueStore]
@@ -68,5 +68,5 @@ async def test_delete_forgets_and_may_be_repeated(store: CatalogueStore) -> None
 async def test_a_file_that_is_no_catalogue_is_named(tmp_path: Path) -> None:
     (tmp_path / CATALOGUE_FILE).write_bytes(b"no database" * 1000)
 
-    with pytest.raises(DataDirectoryError, match=CATALOGUE_FILE):
+    with pytest.raises(DamagedFileError, match=CATALOGUE_FILE):
         SqliteCatalogue(tmp_path).load()

@@ -159,7 +159,7 @@ class NodeProcess:
         return int(status.split("VmRSS:")[1].split()[0]) * 1024
 
 
-def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run_command(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """A command of the command line in a process of its own, at most a minute."""
     return subprocess.run(
         [sys.executable, "-m", "event_system.cli", *arguments],
@@ -167,6 +167,7 @@ def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         timeout=60,
+        cwd=cwd,
     )
 
 

@@ -11,9 +11,14 @@ from typing import Any, Final
 import apsw
 
 from event_system.events.catalogue.entry import TypeEntry, from_bytes, to_bytes
-from event_system.kernel.errors import DataDirectoryError, StorageError
+from event_system.kernel.errors import DamagedFileError, StorageError
+from event_system.sqlite.files import check_small, guarding
 
 CATALOGUE_FILE: Final = "catalogue.db"
+LOST_CATALOGUE = (
+    "It holds the event types that were made over the API: bring it back from a backup, or move "
+    "it away and make them again."
+)
 _DDL = "CREATE TABLE IF NOT EXISTS types (name TEXT PRIMARY KEY, entry BLOB NOT NULL) WITHOUT ROWID"
 _PUT = "INSERT INTO types VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET entry = excluded.entry"
 _DELETE = "DELETE FROM types WHERE name = ?"
@@ -24,22 +29,19 @@ class SqliteCatalogue:
     """Implements `events.ports.CatalogueStore`. Every change ends in an fsync.
 
     The file holds few and small rows, so each entry is one row of JSON. Raises
-    `DataDirectoryError` where the file cannot be used.
+    `DamagedFileError` and `DataDirectoryError` where the file cannot be used.
     """
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / CATALOGUE_FILE
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="catalogue")
-        try:
+        self.is_new = not self._path.exists()
+        with guarding(self._path, LOST_CATALOGUE):
             self._connection = _connect(self._path)
-        except apsw.Error as error:
-            raise DataDirectoryError(f"{self._path}: {error}", where=str(self._path)) from error
 
     def load(self) -> list[TypeEntry]:
-        try:
-            return [from_bytes(row[0]) for row in self._connection.execute(_ENTRIES)]
-        except (apsw.Error, ValueError) as error:
-            raise DataDirectoryError(f"{self._path}: {error}", where=str(self._path)) from error
+        with guarding(self._path, LOST_CATALOGUE):
+            return read_entries(self._connection, self._path)
 
     async def put(self, entry: TypeEntry) -> None:
         await self._write(_PUT, (entry.name, to_bytes(entry)))
@@ -60,9 +62,18 @@ class SqliteCatalogue:
         self._thread.shutdown(wait=False)
 
 
+def read_entries(connection: apsw.Connection, path: Path) -> list[TypeEntry]:
+    """All entries by name. Raises `DamagedFileError`, and what SQLite raises."""
+    try:
+        return [from_bytes(row[0]) for row in connection.execute(_ENTRIES)]
+    except ValueError as error:
+        raise DamagedFileError(f"{path}: {error}. {LOST_CATALOGUE}", where=str(path)) from error
+
+
 def _connect(path: Path) -> apsw.Connection:
     connection = apsw.Connection(str(path))
     connection.set_busy_timeout(5000)
     connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+    check_small(connection)
     connection.execute(_DDL)
     return connection

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,12 +18,13 @@ from event_system.database.retries import RetryTable
 from event_system.database.retry_rows import RetryRows
 from event_system.delivery.ports import Cursor, Failure, Progress
 from event_system.delivery.replays.replay import Replay
-from event_system.sqlite.files import check_small, guarding
+from event_system.sqlite.files import belong, check_small, guarding
 
 STATE_FILE = "state.db"
 LOST_STATE = "Bring it back from a backup, or move it away: then listeners start as new ones."
 LOST_LISTENER = "Bring it back from a backup, or move it away: then its listener starts as new."
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 
 _DDL = """
 CREATE TABLE IF NOT EXISTS progress (
@@ -55,17 +57,25 @@ class StateDatabase:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._identity = 0
+        self._known: set[str] = set()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="state")
         self._connection = connect_state(directory / STATE_FILE)
-        self._connection.execute(_DDL)
-        self._connection.execute(PAUSES_DDL)
-        self._connection.execute(REPLAYS_DDL)
+        with guarding(directory / STATE_FILE, LOST_STATE):
+            self._connection.execute(_DDL)
+            self._connection.execute(PAUSES_DDL)
+            self._connection.execute(REPLAYS_DDL)
         self.pauses = PauseTable(self._run)
         self.replays = ReplayTable(self._run)
         self.known = KnownListeners(self._run, directory)
         self._table = RetryTable("retries")
         self._table.create(self._connection)
         self.retries = RetryRows(self._table, self._run, self._transact, self._connection)
+
+    def belong_to(self, identity: int) -> None:
+        """Be the state of the log of this identity. Raises `ForeignFileError`."""
+        self._identity = identity
+        belong(self._connection, self._directory / STATE_FILE, identity)
 
     async def _run(self, work: Callable[[apsw.Connection], T]) -> T:
         loop = asyncio.get_running_loop()
@@ -84,7 +94,9 @@ class StateDatabase:
         self._thread.shutdown(wait=False)
 
     async def load(self) -> Progress:
-        return await self._run(_load)
+        progress = await self._run(_load)
+        self._known = set(progress.starts)
+        return progress
 
     async def register(self, starts: dict[str, int]) -> None:
         sql = "INSERT OR IGNORE INTO listeners (name, start) VALUES (?, ?)"
@@ -123,7 +135,15 @@ class StateDatabase:
     async def open_batches(self, listener: str, start: int) -> SqliteBatchStore:
         path = self._directory / "listeners" / file_name(listener)
         path.parent.mkdir(exist_ok=True)
-        return open_tables(listener, lambda: connect_state(path), start)
+        if listener in self._known and not path.exists():
+            _log.warning("%s was missing: the listener %s starts as new", path, listener)
+        return open_tables(listener, lambda: self._connect(path), start)
+
+    def _connect(self, path: Path) -> apsw.Connection:
+        connection = connect_state(path)
+        if self._identity:
+            belong(connection, path, self._identity)
+        return connection
 
 
 def connect_state(path: Path) -> apsw.Connection:

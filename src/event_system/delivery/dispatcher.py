@@ -123,6 +123,8 @@ class Dispatcher:
         progress = await self._store.load()
         self.routed = self._log.head
         self._check(progress.routed, *(c.offset for c in progress.cursors.values()))
+        if self.routed and not progress.starts:
+            _log.warning("the state of all listeners was missing: they start as new ones")
         await self._welcome(self._entries("async"), progress)
         await self._freeze(progress)
         self.inline = {e.listener.name: self._inline(e) for e in self._entries("sync")}

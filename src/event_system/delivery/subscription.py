@@ -17,7 +17,7 @@ from event_system.delivery.watch import Slot
 from event_system.events.event import Event
 from event_system.events.registry import Registered
 from event_system.kernel.clock import first_of
-from event_system.kernel.patterns import matches, parse_pattern
+from event_system.kernel.patterns import AnyPattern
 
 SLICE = 128
 """Events that a worker handles in a row before it lets others run."""
@@ -27,7 +27,9 @@ PAUSED_SECONDS = 1.0
 
 CHANNEL_BYTES = 16 * 1024 * 1024
 PAGE = 1000
-MAX_KNOWN_TYPES = 10_000
+READ_AGAIN_SECONDS = 1.0
+"""How long nobody reads the log for a listener for which a read has failed."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -46,12 +48,11 @@ class Subscription:
         self._reading: asyncio.Task[None] | None = None
         self._leader = 0
         self._call, self._threads = prepare(entry.listener, shared.loop)
-        self._matching: dict[str, bool] = {}
+        self.matches = AnyPattern(entry.listener.patterns)
         self.failing = Failing(self, shared)
         self.retry_workers = min(entry.listener.workers or shared.settings.async_workers, 16)
         self.retry_cells: list[int] = []
         self.replay_cells: dict[int, int] = {}
-        self._patterns = [parse_pattern(p) for p in entry.listener.patterns]
 
     @property
     def name(self) -> str:
@@ -194,23 +195,17 @@ class Subscription:
                 del group[lane.number]
 
     def _read_ended(self, task: asyncio.Task[None]) -> None:
-        self._reading = None
-        if task.cancelled():
-            return
-        if error := task.exception():
+        if not task.cancelled() and (error := task.exception()):
             _log.error("reading the log for %s failed: %s", self.name, error)
-            self._shared.loop.call_later(1.0, self.read_on)
+            self._shared.loop.call_later(READ_AGAIN_SECONDS, self._read_again)
         else:
-            self.read_on()
+            self._reading = None
+            if not task.cancelled():
+                self.read_on()
 
-    def matches(self, type_: str) -> bool:
-        known = self._matching.get(type_)
-        if known is None:
-            known = any(matches(pattern, type_) for pattern in self._patterns)
-            if len(self._matching) >= MAX_KNOWN_TYPES:
-                self._matching.clear()
-            self._matching[type_] = known
-        return known
+    def _read_again(self) -> None:
+        self._reading = None
+        self.read_on()
 
     # Workers
 

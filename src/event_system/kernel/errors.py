@@ -534,6 +534,17 @@ class DataDirectoryError(EventSystemError):
     remedy = "Give another --data-dir, or mend the one that the detail names."
 
 
+class ForeignFileError(EventSystemError):
+    """A file of the data directory was made beside another log: its offsets mean other events."""
+
+    code = "storage.foreign"
+    title = "A file of the data directory belongs to another log"
+    remedy = (
+        "Bring back the file that belongs to this `events.db`; or move it away, and what it keeps "
+        "of listeners starts as new."
+    )
+
+
 class DamagedFileError(EventSystemError):
     """A file of the data directory is torn or overwritten."""
 

@@ -8,11 +8,13 @@ so the number of other patterns costs nothing.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Generic, TypeVar
 
 from event_system.kernel.errors import InvalidPatternError
 
 MAX_TYPE_LENGTH = 255
+MAX_KNOWN_TYPES = 10_000
 _TYPE = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*", re.ASCII)
 _SEGMENT = re.compile(r"[A-Za-z0-9_-]+|\*", re.ASCII)
 
@@ -78,3 +80,20 @@ class PatternIndex(Generic[T]):
         for name in (segments[depth], "*"):
             if child := self._children.get(name):
                 child._collect(segments, depth + 1, found)
+
+
+class AnyPattern:
+    """Whether a type matches any of several patterns; remembers the types that it was asked."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        self._patterns = [parse_pattern(pattern) for pattern in patterns]
+        self._known: dict[str, bool] = {}
+
+    def __call__(self, type_: str) -> bool:
+        known = self._known.get(type_)
+        if known is None:
+            known = any(matches(pattern, type_) for pattern in self._patterns)
+            if len(self._known) >= MAX_KNOWN_TYPES:
+                self._known.clear()
+            self._known[type_] = known
+        return known

@@ -225,7 +225,8 @@ class Node:
     def _database_state(self) -> State:
         if self.core.log.failure:
             return "down"
-        return "degraded" if self.core.log.index_failure else "ok"
+        harmed = self.core.log.index_failure or self.core.log.reader.damage
+        return "degraded" if harmed else "ok"
 
     def apply(self, plan: ReloadPlan, loaded: Loaded) -> None:
         """Take over what can change live; all that can fail happens first."""

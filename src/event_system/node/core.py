@@ -97,6 +97,7 @@ class Core:
         )
         self.tail = LiveTail(self.log)
         self.state = StateDatabase(data_dir)
+        self.state.belong_to(self.log.identity)
         self.watch = Watch(loop, clock.monotonic)
         self.delivery = DeliverySettings()
         self.dispatcher = Dispatcher(
@@ -143,6 +144,8 @@ class Core:
         self.backlog = Backlog(self._lags, clock.monotonic, settings.max_backlog)
         self._sweeping: asyncio.Task[None] | None = None
         self._types = SqliteCatalogue(data_dir)
+        if self._types.is_new and self.log.head:
+            _log.warning("catalogue.db was missing: event types made over the API are unknown")
         self.catalogue = Catalogue(self._types, clock)
         self.catalogue.watch(lambda: self.manager.use_rules(self.catalogue))
         self._lay_control(machine, found.broken)

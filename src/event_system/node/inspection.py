@@ -8,10 +8,20 @@ from pathlib import Path
 
 import msgspec
 
-from event_system.database.inspection import furthest_offset, state_files
+from event_system.database.inspection import (
+    catalogue_files,
+    foreign_files,
+    furthest_offset,
+    state_files,
+)
 from event_system.eventlog.sqlite.inspection import LogFacts, log_facts, log_files
 from event_system.eventlog.sqlite.log import lock_directory
-from event_system.kernel.errors import DamagedFileError, DataDirectoryError, LogBehindError
+from event_system.kernel.errors import (
+    DamagedFileError,
+    DataDirectoryError,
+    ForeignFileError,
+    LogBehindError,
+)
 from event_system.sqlite.files import FileReport, compact
 
 
@@ -37,10 +47,14 @@ def inspect(directory: Path, *, check: bool) -> DirectoryReport:
     """
     if not (directory / "events.db").exists():
         raise DataDirectoryError(f"{directory} holds no events.db", where=str(directory))
-    files = [*log_files(directory, check=check), *state_files(directory, check=check)]
+    files = [
+        *log_files(directory, check=check),
+        *state_files(directory, check=check),
+        *catalogue_files(directory, check=check),
+    ]
     try:
         log, faults = log_facts(directory), list(_cross_faults(directory))
-    except DamagedFileError as error:
+    except (DamagedFileError, DataDirectoryError) as error:
         log, faults = LogFacts(), [error.detail]
     others = [path for path in directory.rglob("*") if path.is_file()]
     return DirectoryReport(
@@ -55,7 +69,10 @@ def inspect(directory: Path, *, check: bool) -> DirectoryReport:
 
 def _cross_faults(directory: Path) -> Iterator[str]:
     known = furthest_offset(directory)  # before the log, which may grow meanwhile
-    head = log_facts(directory).newest_offset
+    log = log_facts(directory)
+    for path in foreign_files(directory, log.identity):
+        yield f"{path} belongs to another log. {ForeignFileError.remedy}"
+    head = log.newest_offset
     if known > head:
         yield f"the log ends at offset {head}, listeners know {known}. {LogBehindError.remedy}"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import apsw
 import msgspec
 
-from event_system.kernel.errors import DamagedFileError
+from event_system.kernel.errors import DamagedFileError, DataDirectoryError, ForeignFileError
 
 DAMAGE = (apsw.CorruptError, apsw.NotADBError)
 """What SQLite raises where a file is torn, overwritten, or no database at all."""
@@ -39,11 +39,28 @@ class FileReport(msgspec.Struct, frozen=True, kw_only=True):
 
 @contextmanager
 def guarding(path: Path, remedy: str) -> Iterator[None]:
-    """Name the file, and what to do, where SQLite finds it damaged."""
+    """Name the file, and what to do, where it is damaged, or without what it has to hold.
+
+    Raises `DamagedFileError`, and `DataDirectoryError` where it cannot be opened at all.
+    """
     try:
         yield
-    except DAMAGE as error:
+    except (*DAMAGE, apsw.SQLError) as error:
         raise DamagedFileError(f"{path}: {error}. {remedy}", where=str(path)) from error
+    except apsw.Error as error:
+        raise DataDirectoryError(f"{path}: {error}", where=str(path)) from error
+
+
+def belong(connection: apsw.Connection, path: Path, identity: int) -> None:
+    """Mark the file as one of the log of this identity; 0 is none.
+
+    Raises `ForeignFileError` where it is another log's.
+    """
+    mark = connection.pragma("application_id")
+    if mark not in (0, identity):
+        raise ForeignFileError(f"{path} belongs to another log", where=str(path))
+    if mark != identity:
+        connection.execute(f"PRAGMA application_id = {identity}")
 
 
 def read_only(path: Path) -> apsw.Connection:
@@ -71,7 +88,9 @@ def report(path: Path, role: str, remedy: str, *, check: bool, counted: bool = T
             faults = _faults(connection) if check else []
             free = connection.pragma("freelist_count") * connection.pragma("page_size")
             rows = _rows(connection) if counted and not faults else {}
-    except DAMAGE as error:
+            if not path.stat().st_size:
+                faults = ["it is empty"]
+    except apsw.Error as error:
         faults, free, rows = [str(error)], 0, {}
     return FileReport(
         file=path.name,
@@ -82,6 +101,13 @@ def report(path: Path, role: str, remedy: str, *, check: bool, counted: bool = T
         faults=faults,
         remedy=remedy if faults else None,
     )
+
+
+def with_faults(found: FileReport, faults: list[str], remedy: str) -> FileReport:
+    """The report with faults that SQLite does not know of, if there are any."""
+    if not faults:
+        return found
+    return msgspec.structs.replace(found, faults=faults, remedy=remedy)
 
 
 def _size(path: Path) -> int:

@@ -4,8 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from event_system.kernel import patterns as module
 from event_system.kernel.errors import InvalidPatternError
-from event_system.kernel.patterns import PatternIndex, is_event_type, matches, parse_pattern
+from event_system.kernel.patterns import (
+    AnyPattern,
+    PatternIndex,
+    is_event_type,
+    matches,
+    parse_pattern,
+)
 
 segment = st.sampled_from(["a", "b", "player", "level_up"])
 types = st.lists(segment, min_size=1, max_size=5).map(".".join)
@@ -53,3 +60,12 @@ def test_plain_types_are_event_types(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "a.", ".a", "a.*", "a.>", "a b", "a\n", "玩家", "a" * 256])
 def test_other_texts_are_no_event_types(text: str) -> None:
     assert not is_event_type(text)
+
+
+def test_any_of_several_patterns_matches_whatever_was_asked_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MAX_KNOWN_TYPES", 2)
+    any_of = AnyPattern(["a.*", "b.>"])
+    asked = ["a.x", "b.x.y", "c", "a.x.y", "b.x", "a.x"]
+    assert [any_of(type_) for type_ in asked] == [True, True, False, False, True, True]

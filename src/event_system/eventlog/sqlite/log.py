@@ -21,7 +21,12 @@ from event_system.eventlog.sqlite.history import SqliteHistory
 from event_system.eventlog.sqlite.index import RUN_EVENTS, Indexer
 from event_system.eventlog.sqlite.reader import Reader
 from event_system.eventlog.sqlite.schedules import SqliteScheduleStore
-from event_system.eventlog.sqlite.schema import EVENTS_FILE, connect_events, connect_reader
+from event_system.eventlog.sqlite.schema import (
+    EVENTS_FILE,
+    INDEX_FILE,
+    connect_events,
+    connect_reader,
+)
 from event_system.eventlog.sqlite.writer import Done, Writer
 from event_system.events.event import Event, Row
 from event_system.events.ports import Commit, Slice
@@ -31,6 +36,7 @@ from event_system.sqlite.files import guarding
 
 T = TypeVar("T")
 
+LOST_INDEX = "Remove it while the node is stopped: the node builds it again."
 LOST_LOG = "It holds the events themselves: bring it back from a backup."
 
 _DELETE = """
@@ -72,9 +78,11 @@ class SqliteEventLog:
         with guarding(directory / EVENTS_FILE, LOST_LOG):
             events = connect_events(directory)
             self.lanes = _fixed_lanes(events, settings.lanes)
+            self.identity = _identity(events)
             head, self.last_received_us = _newest(events)
         self._floor = _fact(events, "floor")
-        self._indexer = Indexer(directory, head=head, floor=self._floor, on_run=self._run_built)
+        with guarding(directory / INDEX_FILE, LOST_INDEX):
+            self._indexer = Indexer(directory, head=head, floor=self._floor, on_run=self._run_built)
         self.reader = Reader(directory)
         self._lookup = connect_reader(directory)
         self.dedupe = Dedupe(
@@ -218,6 +226,14 @@ def lock_directory(directory: Path) -> IO[str]:
 def _fixed_lanes(events: apsw.Connection, lanes: int) -> int:
     events.execute("INSERT OR IGNORE INTO facts VALUES ('lanes', ?)", (lanes,))
     return _fact(events, "lanes")
+
+
+def _identity(events: apsw.Connection) -> int:
+    """A number by which the files that belong to this log are known."""
+    events.execute(
+        "INSERT OR IGNORE INTO facts VALUES ('identity', 1 + abs(random() % 2147483646))"
+    )
+    return _fact(events, "identity")
 
 
 def _fact(events: apsw.Connection, name: str) -> int:

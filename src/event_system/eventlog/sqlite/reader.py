@@ -15,6 +15,7 @@ from event_system.eventlog.sqlite.schema import EVENT_FIELDS, connect_reader
 from event_system.events.event import Event
 from event_system.events.ports import Slice
 from event_system.kernel.errors import SlowQueryError, StoppingError, StorageError
+from event_system.sqlite.files import DAMAGE
 
 SEARCH_THREADS = 2
 DEADLINE_SECONDS = 5.0
@@ -49,6 +50,11 @@ class Reader:
         self.directory = directory
         self._searches = _Pool(directory, threads, deadline_seconds)
         self._slices = _Pool(directory, 1, deadline_seconds)
+
+    @property
+    def damage(self) -> str | None:
+        """What SQLite said of a damaged file that a read came upon since the start."""
+        return self._searches.damage or self._slices.damage
 
     async def run(self, search: Callable[[apsw.Connection], T]) -> T:
         """What `search` returns, called on a thread with a connection of its own.
@@ -119,6 +125,7 @@ class _Pool:
     """Threads, each with a connection that is opened when it is first needed."""
 
     def __init__(self, directory: Path, threads: int, deadline_seconds: float) -> None:
+        self.damage: str | None = None
         self._directory = directory
         self._deadline_seconds = deadline_seconds
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="eventlog-reader")
@@ -151,6 +158,9 @@ class _Pool:
                 self._idle.append(connection)
         except apsw.InterruptError as error:
             raise StoppingError from error
+        except DAMAGE as error:
+            self.damage = f"{error}; `event-system db check` names the file"
+            raise StorageError(f"the read failed: {self.damage}") from error
         except apsw.Error as error:
             raise StorageError(f"the read failed: {error}") from error
 

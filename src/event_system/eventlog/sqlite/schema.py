@@ -6,6 +6,8 @@ from pathlib import Path
 
 import apsw
 
+from event_system.sqlite.files import check_small
+
 _READ_WRITE = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
 
 EVENTS_FILE = "events.db"
@@ -112,6 +114,7 @@ def connect_events(directory: Path) -> apsw.Connection:
     connection.set_busy_timeout(5000)
     connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
     connection.execute("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384;")
+    check_small(connection)
     connection.execute(EVENTS_DDL)
     connection.execute(SCHEDULED_DDL)
     connection.execute(SCHEDULES_DDL)
