@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
@@ -30,6 +31,7 @@ class Store:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self.identity = 1
         self.events = connect_events(directory)
         self.index = connect_index(directory)
         self.head = self.events.execute("SELECT coalesce(max(offset), 0) FROM events").get
@@ -38,7 +40,8 @@ class Store:
 
     def open(self) -> Dedupe:
         reader = connect_reader(self.directory)
-        dedupe = Dedupe(self.events, reader, self.directory, run_events=RUN, window_us=WINDOW_US)
+        options = {"identity": self.identity, "run_events": RUN, "window_us": WINDOW_US}
+        dedupe = Dedupe(self.events, reader, self.directory, **options)
         dedupe.load(self.head, self.indexed, since_us=0)
         return dedupe
 
@@ -124,17 +127,49 @@ def test_filters_of_generations_before_the_window_are_dropped(tmp_path: Path) ->
     assert len(list(tmp_path.glob("ids-*.bloom"))) == 1
 
 
-def test_a_damaged_filter_file_is_made_again(tmp_path: Path) -> None:
+def _cut(path: Path) -> None:
+    path.write_bytes(b"damaged")
+
+
+def _forget_half(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2] + bytes(len(content) - len(content) // 2))
+
+
+@pytest.mark.parametrize(("harm", "identity"), [(_cut, 1), (_forget_half, 1), (Path.touch, 2)])
+def test_a_filter_file_that_is_damaged_or_of_another_log_is_made_again(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    harm: Callable[[Path], None],
+    identity: int,
+) -> None:
     store = Store(tmp_path)
     for number in range(RUN * 6):
         store.append(row(f"e{number}"))
     store.build_runs()
     for path in tmp_path.glob("ids-*.bloom"):
-        path.write_bytes(b"damaged")
+        harm(path)
+    store.identity = identity
     store.dedupe = store.open()
+    assert "is of no use" in caplog.text
     assert [store.append(row(f"e{number}")) for number in range(RUN * 6)] == [
         -offset for offset in range(1, RUN * 6 + 1)
     ]
+
+
+def test_a_filter_of_a_newer_log_is_not_taken_for_the_one_that_was_brought_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Store(tmp_path)
+    for number in range(RUN * 2):
+        store.append(row(f"e{number}"))
+    store.build_runs()
+    (saved,) = tmp_path.glob("ids-*.bloom")
+    store.events.execute("DELETE FROM events WHERE offset > ?", (RUN,))
+    store.head = RUN
+    store.open()
+    assert "reaches beyond the log" in caplog.text
+    assert not saved.exists()
 
 
 def test_a_failed_transaction_leaves_no_trace(tmp_path: Path) -> None:

@@ -4,11 +4,13 @@ Young events are remembered in a dictionary until the index holds them. When the
 built a run, its ids move into a Bloom filter (one a generation of
 2^20 events): a filter's "no" is final, its "maybe" (one in a thousand) is looked up in the
 index and compared with the stored event. Filters are saved now and then, so that a restart
-reads back little of the log.
+reads back little of the log. A file begins with a digest, keyed with the log's identity: one that
+is torn, overwritten or of another log would let duplicates in, and is made again.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import operator
 from collections import deque
@@ -24,6 +26,7 @@ from event_system.events.event import Row
 RUNS_PER_GENERATION = 256
 RUNS_PER_SAVE = 16
 _FALSE_POSITIVES = 0.001
+_DIGEST_BYTES = 16
 _log = logging.getLogger(__name__)
 
 _CANDIDATES = """
@@ -47,10 +50,12 @@ class Dedupe:
         reader: apsw.Connection,
         directory: Path,
         *,
+        identity: int,
         run_events: int,
         window_us: int,
     ) -> None:
         self.window_us = window_us
+        self._identity = identity.to_bytes(8)
         self._log = log
         self._reader = reader
         self._directory = directory
@@ -200,7 +205,8 @@ class Dedupe:
         path = self._directory / f"ids-{generation:06d}-{runs:03d}.bloom"
         scratch = path.with_suffix(".new")
         try:
-            filter_.save(str(scratch))
+            content = filter_.save_bytes()
+            scratch.write_bytes(self._digest(content) + content)
             scratch.replace(path)
         except OSError as error:
             _log.warning("an id filter could not be saved; a restart will read more: %s", error)
@@ -208,6 +214,16 @@ class Dedupe:
         for file in older:
             if file != path:
                 file.unlink(missing_ok=True)
+
+    def _digest(self, content: bytes) -> bytes:
+        return hashlib.blake2b(content, digest_size=_DIGEST_BYTES, key=self._identity).digest()
+
+    def _load_file(self, path: Path) -> Bloom:
+        raw = path.read_bytes()
+        digest, content = raw[:_DIGEST_BYTES], raw[_DIGEST_BYTES:]
+        if digest != self._digest(content):
+            raise ValueError("it is torn, or belongs to another log")
+        return Bloom.load_bytes(content, operator.index)
 
     def load(self, head: int, indexed_through: int, since_us: int) -> None:
         """Remember what the log holds: filters from their files, the rest read back."""
@@ -236,9 +252,12 @@ class Dedupe:
         for path in reversed(self._saved(generation)):
             runs = int(path.stem.rpartition("-")[2])
             try:
-                filter_ = Bloom.load(str(path), operator.index)
+                if generation * RUNS_PER_GENERATION + runs > self._next_run:
+                    raise ValueError("it reaches beyond the log, which is an older one")
+                filter_ = self._load_file(path)
             except (OSError, ValueError) as error:
-                _log.warning("the id filter %s is unreadable and is made again: %s", path, error)
+                _log.warning("the id filter %s is of no use and is made again: %s", path, error)
+                path.unlink(missing_ok=True)
                 continue
             if filter_.size_in_bits == self._new_filter().size_in_bits:
                 return filter_, runs

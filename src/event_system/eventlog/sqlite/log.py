@@ -89,6 +89,7 @@ class SqliteEventLog:
             events,
             self._lookup,
             directory,
+            identity=self.identity,
             run_events=RUN_EVENTS,
             window_us=settings.dedupe_window_us,
         )
