@@ -107,6 +107,15 @@ async def test_the_same_event_waits_once(store: Store) -> None:
     ]
 
 
+async def test_an_event_that_waits_is_found_by_its_id_and_source(store: Store) -> None:
+    await accept(store, held("a", 10), held("a", 50, source="other"))
+
+    found = await store.get("a", "other")
+    assert found is not None
+    assert (found.due_us, found.event.source, found.event.offset) == (50, "other", 0)
+    assert await store.get("b", "other") is None
+
+
 async def test_the_same_event_twice_in_a_batch_waits_once(store: Store) -> None:
     assert await accept(store, held("a", 10), held("a", 20)) == [
         Standing(0, 10),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,13 @@ async def test_an_expected_offset_guards_a_subject(tmp_path: Path) -> None:
         assert await es.last_offset("q") == 0
 
     assert caught.value.last_offset == second.offset
+
+
+async def test_a_key_stands_for_one_event_that_waits(tmp_path: Path) -> None:
+    later = datetime.now(UTC) + timedelta(days=1)
+    async with EventSystem(tmp_path) as es:
+        first = await es.trigger("a", 1, deliver_at=later, idempotency_key="k")
+        again = await es.trigger("a", 1, deliver_at=later, idempotency_key="k")
+        assert (again.id, again.duplicate) == (first.id, True)
+        with pytest.raises(IdempotencyConflictError, match="that waits has another data"):
+            await es.trigger("a", 2, deliver_at=later, idempotency_key="k")

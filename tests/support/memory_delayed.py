@@ -101,6 +101,10 @@ class MemoryDelayedStore:
             raise InvalidQueryError("name one", where="source")
         return numbers[0]
 
+    async def get(self, id_: str, source: str) -> Waiting | None:
+        found = [entry for entry in self._ordered() if entry[1].row[6:8] == (source, id_)]
+        return _waiting(*found[0]) if found else None
+
     async def find(
         self, query: WaitingFilter, *, limit: int, after: tuple[int, int] | None
     ) -> WaitingPage:

@@ -63,12 +63,14 @@ def give_ids(key: str, drafts: Iterable[object]) -> None:
 def check_same(row: Row, found: Sequence[Event], offset: int) -> None:
     """Raise `IdempotencyConflictError` where the event at `offset` is another than the row.
 
+    The offset 0 is that of an event that waits for its time.
     One that is not among `found` (any more) cannot be told apart.
     """
     for event in found:
         if event.offset == offset and (differing := _difference(row, event)) is not None:
+            place = f"at offset {offset}" if offset else "that waits"
             raise IdempotencyConflictError(
-                f"the event at offset {offset} has another {differing}", where=f"$.{differing}"
+                f"the event {place} has another {differing}", where=f"$.{differing}"
             )
 
 

@@ -181,7 +181,7 @@ class Ingest:
             reply = admission.admit(source, (row,), reply)
         if draft.deliver_at is not None:
             held = self._delayed.held(draft, row)
-            told = partial(self._accepted_one, row, route, reply, stored or self._stored_one)
+            told = partial(self._accepted_one, row, route, reply, stored)
             self._delayed.accept([held], told)
             return
         self._manager.store((row,), partial(stored or self._stored_one, row, route, reply))
@@ -237,16 +237,32 @@ class Ingest:
         row: Row,
         route: Route,
         reply: Reply,
-        stored: Stored,
+        stored: Stored | None,
         accepted: list[Standing] | Exception,
     ) -> None:
+        """`stored` is given for an id that was made of a key."""
         if isinstance(accepted, Exception):
             self._refuse(accepted, reply, route)
-        elif accepted[0].due_us:
-            told = b"{" + standing_members(row, accepted[0]) + b"}"
-            self._finish(route, Answer(200, told), reply)
+        elif not accepted[0].due_us:
+            told = stored or self._stored_one
+            told(row, route, reply, [accepted[0].signed_offset])
+        elif stored and accepted[0].duplicate:
+            self._spawn(self._compare_waiting(row, route, reply, accepted[0]))
         else:
-            stored(row, route, reply, [accepted[0].signed_offset])
+            self._waits(row, route, reply, accepted[0])
+
+    async def _compare_waiting(
+        self, row: Row, route: Route, reply: Reply, standing: Standing
+    ) -> None:
+        try:
+            await self._delayed.check_same(row)
+        except EventSystemError as error:
+            self._refuse(error, reply, route)
+        else:
+            self._waits(row, route, reply, standing)
+
+    def _waits(self, row: Row, route: Route, reply: Reply, standing: Standing) -> None:
+        self._finish(route, Answer(200, b"{" + standing_members(row, standing) + b"}"), reply)
 
     async def _with_results(self, row: Row, offset: int, route: Route, reply: Reply) -> None:
         results = await self._manager.run_sync(row, offset)

@@ -144,9 +144,15 @@ class EventSystem:
         else:
             check_conditional(draft)
             receipt = await manager.trigger_if(row, expected_offset)
-        if keyed and receipt.duplicate and receipt.offset:
-            await manager.check_same(row, receipt.offset)
+        if keyed and receipt.duplicate:
+            await self._check_same(row, receipt.offset)
         return receipt
+
+    async def _check_same(self, row: Row, offset: int) -> None:
+        if offset:
+            await self._running.manager.check_same(row, offset)
+        else:
+            await self._running.delayed.check_same(row)
 
     async def last_offset(self, subject: str) -> int:
         """Where the last event of a subject stands; 0 where it has none."""

@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 from event_system.events.codec import DELIVER_AT, CloudEventDraft, Draft
 from event_system.events.event import Row
+from event_system.events.idempotency import check_same
 from event_system.events.manager import EventManager
 from event_system.events.ports import Receipt
 from event_system.kernel.clock import CallLater, to_datetime, to_us
@@ -133,6 +134,11 @@ class DelayedEvents:
             return Receipt(row[7], standing.offset, duplicate=True)
         results = await self._manager.run_sync(row, standing.offset)
         return Receipt(row[7], standing.offset, results=results)
+
+    async def check_same(self, row: Row) -> None:
+        """Raise `IdempotencyConflictError` where another event waits under the row's id."""
+        if (waiting := await self._store.get(row[7], row[6])) is not None:
+            check_same(row, [waiting.event], 0)
 
     # Out
 

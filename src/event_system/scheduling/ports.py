@@ -108,6 +108,9 @@ class DelayedStore(Protocol):
         sources have one with this id and none is named.
         """
 
+    async def get(self, id_: str, source: str) -> Waiting | None:
+        """The event that waits; None where there is none (any more)."""
+
     async def find(
         self, query: WaitingFilter, *, limit: int, after: tuple[int, int] | None
     ) -> WaitingPage:

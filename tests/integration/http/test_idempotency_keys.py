@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
 from tests.support.site import Site, serving
 
+LATER = (datetime.now(UTC) + timedelta(days=1)).isoformat()
 TRIGGER, BATCH = "/api/events/trigger", "/api/events/batch"
 
 
@@ -30,21 +32,28 @@ async def test_a_repeated_request_is_stored_once(site: Site, client: httpx.Async
     assert len(site.log.rows) == 1
 
 
+@pytest.mark.parametrize("later", [{}, {"deliver_at": LATER}])
 @pytest.mark.parametrize(
     ("change", "where"),
     [({"type": "b"}, "$.type"), ({"subject": "p2"}, "$.subject"), ({"data": 2}, "$.data")],
 )
 async def test_a_key_stands_for_one_event(
-    site: Site, client: httpx.AsyncClient, change: dict[str, object], where: str
+    site: Site,
+    client: httpx.AsyncClient,
+    change: dict[str, object],
+    where: str,
+    later: dict[str, object],
 ) -> None:
-    body: dict[str, object] = {"type": "a", "subject": "p1", "data": 1}
+    body: dict[str, object] = {"type": "a", "subject": "p1", "data": 1, **later}
     await client.post(TRIGGER, json=body, headers=keyed("k"))
     answer = await client.post(TRIGGER, json=body | change, headers=keyed("k"))
 
     assert answer.status_code == 422
     assert answer.json()["code"] == "idempotency.conflict"
     assert answer.json()["where"] == where
-    assert len(site.log.rows) == 1
+    again = await client.post(TRIGGER, json=body, headers=keyed("k"))
+    assert again.json()["duplicate"] is True
+    assert len(site.log.rows) + len(site.delayed_store.held) == 1
 
 
 async def test_an_own_id_goes_before_the_key(site: Site, client: httpx.AsyncClient) -> None:

@@ -76,6 +76,9 @@ class SqliteDelayedStore:
     def cancel(self, id_: str, source: str | None, done: Done[Waiting]) -> None:
         self._submit(Operation(partial(_cancel, id_=id_, source=source)), done)
 
+    async def get(self, id_: str, source: str) -> Waiting | None:
+        return await self._reader.run(partial(_get, id_=id_, source=source))
+
     async def find(
         self, query: WaitingFilter, *, limit: int, after: tuple[int, int] | None
     ) -> WaitingPage:
@@ -133,6 +136,11 @@ def _cancel(tx: GroupCommit, id_: str, source: str | None) -> Waiting:
         raise InvalidQueryError(detail, where="source")
     tx.execute("DELETE FROM scheduled WHERE number = ?", (found[0].number,))
     return found[0]
+
+
+def _get(connection: apsw.Connection, id_: str, source: str) -> Waiting | None:
+    found = map(_waiting, connection.execute(_OF_ID, (id_key(id_), id_)))
+    return next((each for each in found if each.event.source == source), None)
 
 
 def _waiting(row: Sequence[Any]) -> Waiting:
