@@ -106,22 +106,33 @@ def _structured_content(members: dict[str, msgspec.Raw]) -> bytes | None:
     data, encoded = members.pop("data", None), members.pop("data_base64", None)
     if data is not None and encoded is not None:
         raise InvalidEventError("`data` and `data_base64` exclude each other", where="$.data")
+    of_json = is_json(_media_type(members))
     if encoded is not None:
-        return _base64(_any.decode(encoded))
-    if data is None:
-        return None
-    media_type = members.get("datacontenttype")
-    if media_type is not None and not is_json(str(_any.decode(media_type))):
-        value = _any.decode(data)
-        return value.encode() if isinstance(value, str) else bytes(data)
-    return bytes(data)
+        return _base64(_any.decode(encoded), of_json=of_json)
+    if data is None or of_json:
+        return data if data is None else bytes(data)
+    value = _any.decode(data)
+    return value.encode() if isinstance(value, str) else bytes(data)
 
 
-def _base64(value: Any) -> bytes:
+def _media_type(members: dict[str, msgspec.Raw]) -> str | None:
     try:
-        return base64.b64decode(value, validate=True)
+        return msgspec.json.decode(members.get("datacontenttype", b"null"), type=str | None)
+    except msgspec.ValidationError as error:
+        raise InvalidEventError(str(error), where="$.datacontenttype") from error
+
+
+def _base64(value: Any, *, of_json: bool) -> bytes:
+    try:
+        content = base64.b64decode(value, validate=True)
+        if of_json:
+            check_json(content)
     except (binascii.Error, TypeError, ValueError) as error:
         raise InvalidEventError(f"no base64: {error}", where="$.data_base64") from error
+    except MalformedBodyError as error:
+        detail = f"no JSON, as its `datacontenttype` would have it: {error.detail}"
+        raise InvalidEventError(detail, where="$.data_base64") from error
+    return content
 
 
 def decode_binary(headers: Iterable[tuple[bytes, bytes]], body: bytes) -> CloudEventDraft:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from event_system.http.health import State
 
@@ -141,10 +141,31 @@ class Schedules(Struct):
     schedules: list[Schedule]
 
 
+class ListedEvent(Struct):
+    """An event in CloudEvents 1.0 JSON form; with `fields` only the members that it names."""
+
+    specversion: Literal["1.0"] | UnsetType = UNSET
+    id: str | UnsetType = UNSET
+    source: str | UnsetType = UNSET
+    type: str | UnsetType = UNSET
+    time: _Time | UnsetType = UNSET
+    received_at: Annotated[str, Meta(description="When it was accepted.")] | UnsetType = UNSET
+    offset: _Offset | UnsetType = UNSET
+    lane: Annotated[int, Meta(description="The ordered sub-stream of its subject.")] | UnsetType = (
+        UNSET
+    )
+    subject: str | UnsetType = UNSET
+    traceparent: str | UnsetType = UNSET
+    datacontenttype: str | UnsetType = UNSET
+    dataschema: str | UnsetType = UNSET
+    data: Any = UNSET
+    data_base64: str | UnsetType = UNSET
+
+
 class EventPage(Struct):
     """A page of events in the order asked for."""
 
-    events: list[CloudEvent]
+    events: list[ListedEvent]
     next: Annotated[str | None, Meta(description="Cursor of the next page; null at the end.")]
 
 

@@ -46,6 +46,18 @@ async def test_every_route_is_described(client: httpx.AsyncClient) -> None:
     assert described <= served
 
 
+async def test_every_operation_stands_in_a_section_of_the_manual(client: httpx.AsyncClient) -> None:
+    document = await _document(client)
+    used = {
+        tag
+        for item in document["paths"].values()
+        for operation in item.values()
+        for tag in operation["tags"]
+    }
+
+    assert used == {tag["name"] for tag in document["tags"]}
+
+
 async def test_every_operation_has_examples_and_problem_answers(client: httpx.AsyncClient) -> None:
     for path, item in (await _document(client))["paths"].items():
         for operation in item.values():

@@ -103,6 +103,39 @@ def test_structured_mode_reads_base64() -> None:
     assert draft.body == b"\x00\x01\x02"
 
 
+def test_structured_mode_reads_base64_of_json_as_json() -> None:
+    draft = decode_structured(
+        b'{"specversion":"1.0","type":"a","id":"1","source":"s","data_base64":"eyJ4IjoxfQ=="}'
+    )
+    assert draft.body == b'{"x":1}'
+
+
+@pytest.mark.parametrize(
+    ("members", "where"),
+    [
+        (b'"data_base64":"/Q=="', "$.data_base64"),
+        (b'"data_base64":"eyJh"', "$.data_base64"),
+        (b'"data_base64":""', "$.data_base64"),
+        (b'"data_base64":"/Q==","datacontenttype":null', "$.data_base64"),
+        (b'"data_base64":"/Q==","datacontenttype":"x/y+json; a=b"', "$.data_base64"),
+        (b'"data":1,"datacontenttype":7', "$.datacontenttype"),
+    ],
+)
+def test_what_would_break_the_json_of_a_page_is_refused(members: bytes, where: str) -> None:
+    with pytest.raises(InvalidEventError) as caught:
+        decode_structured(
+            b'{"specversion":"1.0","type":"a","id":"1","source":"s",' + members + b"}"
+        )
+    assert caught.value.where == where
+
+
+def test_a_data_type_of_null_is_json() -> None:
+    draft = decode_structured(
+        b'{"specversion":"1.0","type":"a","id":"1","source":"s","datacontenttype":null,"data":"x"}'
+    )
+    assert draft.body == b'"x"'
+
+
 @pytest.mark.parametrize(
     "member",
     [

@@ -13,10 +13,19 @@ from litestar.openapi.spec import Example, Operation
 
 from event_system.http.openapi.examples import LINES, STREAM, shown
 from event_system.http.problems import MEDIA_TYPE, Problem, problem
-from event_system.kernel.errors import EventSystemError, InvalidQueryError, UnauthorizedError
+from event_system.kernel.errors import (
+    EventSystemError,
+    InvalidQueryError,
+    SlowQueryError,
+    StoppingError,
+    StorageError,
+    UnauthorizedError,
+)
 
 _EVENT_STREAM = "text/event-stream"
 _LINES = "application/x-ndjson"
+UNREADABLE = (SlowQueryError, StorageError, StoppingError)
+"""What may become of every look into the log."""
 
 
 @dataclass

@@ -25,6 +25,7 @@ _TAGS: Final = [
     Tag(name="schedules", description="Events that are fired by the clock, again and again."),
     Tag(name="listeners", description="What handles events, and how far it is."),
     Tag(name="replays", description="Stored events, shown to a listener again."),
+    Tag(name="dead letters", description="What failed for good: tried again, or discarded."),
     Tag(name="types", description="The catalogue of event types and their schemas."),
     Tag(name="health", description="How the node is. Needs no key."),
     Tag(name="docs", description="This description. Needs no key."),

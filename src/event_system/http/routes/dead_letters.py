@@ -22,6 +22,7 @@ from event_system.http.openapi.examples import (
     DEAD_LETTERS,
     shown,
 )
+from event_system.http.openapi.forms import MOMENT, PATTERN
 from event_system.http.query import PlaceCursors, moment_us, segment_of_path
 from event_system.http.replies import json_reply
 from event_system.kernel.clock import rfc3339
@@ -84,10 +85,17 @@ async def list_dead_letters(
     services: NamedDependency[Services],
     listener: Annotated[str | None, QueryParameter(description="Exactly this listener.")] = None,
     type_: Annotated[
-        str | None, QueryParameter(name="type", description="Type or pattern: `player.*`.")
+        str | None,
+        QueryParameter(
+            name="type", description="Type or pattern: `player.*`.", schema_extra=PATTERN
+        ),
     ] = None,
-    since: Annotated[str | None, QueryParameter(description=f"At or after: {_MOMENT}")] = None,
-    until: Annotated[str | None, QueryParameter(description=f"Before: {_MOMENT}")] = None,
+    since: Annotated[
+        str | None, QueryParameter(description=f"At or after: {_MOMENT}", schema_extra=MOMENT)
+    ] = None,
+    until: Annotated[
+        str | None, QueryParameter(description=f"Before: {_MOMENT}", schema_extra=MOMENT)
+    ] = None,
     state_: Annotated[
         Literal["dead", "retrying", "blocking"],
         QueryParameter(name="state", description="Which failures."),

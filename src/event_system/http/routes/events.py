@@ -14,7 +14,12 @@ from event_system.events.ports import DeliveryFilter, DeliveryStatus, Filter
 from event_system.events.where import parse_where
 from event_system.http import views
 from event_system.http.app import Services
-from event_system.http.openapi.answers import answers, line_answers, stream_answers
+from event_system.http.openapi.answers import (
+    UNREADABLE,
+    answers,
+    line_answers,
+    stream_answers,
+)
 from event_system.http.openapi.examples import EVENT_DETAIL, EVENT_PAGE, SELF_TEST
 from event_system.http.openapi.forms import CONDITIONS, FIELDS, MOMENT, PATTERN
 from event_system.http.query import Cursors, moment_us, parse_fields, rest_of_path, select
@@ -26,7 +31,6 @@ from event_system.kernel.errors import (
     InvalidPatternError,
     InvalidQueryError,
     ListenerNotFoundError,
-    SlowQueryError,
     StoppingError,
     TooManyStreamsError,
 )
@@ -104,7 +108,7 @@ Fields: TypeAlias = Annotated[
         "goes on."
     ),
     responses=answers(
-        views.EventPage, EVENT_PAGE, InvalidPatternError, ListenerNotFoundError, SlowQueryError
+        views.EventPage, EVENT_PAGE, InvalidPatternError, ListenerNotFoundError, *UNREADABLE
     ),
 )
 async def list_events(
@@ -178,7 +182,7 @@ def _delivery_filter(status: DeliveryStatus | None, listener: str | None) -> Del
     tags=["events"],
     summary="Look at one event",
     description="The newest event with this id, and how each listener stands to it.",
-    responses=answers(views.EventDetail, EVENT_DETAIL, EventNotFoundError),
+    responses=answers(views.EventDetail, EVENT_DETAIL, EventNotFoundError, *UNREADABLE),
 )
 async def get_event(
     request: Request[Any, Any, Any],
@@ -250,7 +254,7 @@ After: TypeAlias = Annotated[
         "breaks off is continued with `after`, the offset of the last whole line. Empty lines "
         "come while the node searches."
     ),
-    responses=line_answers(InvalidPatternError, SlowQueryError, TooManyStreamsError, StoppingError),
+    responses=line_answers(InvalidPatternError, TooManyStreamsError, *UNREADABLE),
 )
 async def export_events(
     services: NamedDependency[Services],

@@ -10,11 +10,10 @@ from litestar.params import PathParameter
 
 from event_system.http import views
 from event_system.http.app import Services
-from event_system.http.openapi.answers import answers
+from event_system.http.openapi.answers import UNREADABLE, answers
 from event_system.http.openapi.examples import SUBJECT
 from event_system.http.query import rest_of_path
 from event_system.http.replies import json_reply
-from event_system.kernel.errors import SlowQueryError, StoppingError, StorageError
 
 _SUBJECTS = b"/api/subjects/"
 
@@ -28,7 +27,7 @@ _SUBJECTS = b"/api/subjects/"
         "The offset of its last stored event, 0 where it has none; `ETag` says the same, as "
         "`If-Match` takes it."
     ),
-    responses=answers(views.Subject, SUBJECT, SlowQueryError, StorageError, StoppingError),
+    responses=answers(views.Subject, SUBJECT, *UNREADABLE),
 )
 async def get_subject(
     request: Request[Any, Any, Any],
