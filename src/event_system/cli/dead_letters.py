@@ -16,7 +16,7 @@ from event_system.cli.client import (
     UrlOption,
     without_none,
 )
-from event_system.cli.output import console, facts, plain, print_json, table
+from event_system.cli.output import console, facts, plain, print_json, show_event, table
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Events that no attempt could handle."
@@ -89,7 +89,7 @@ def show(
         out.print(plain(traceback.rstrip()))
     if found["event"] is not None:
         out.print()
-        out.print(facts((name, value) for name, value in found["event"].items()))
+        show_event(out, found["event"])
 
 
 @app.command()

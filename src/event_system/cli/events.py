@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -10,7 +9,7 @@ import typer
 
 from event_system.cli.client import DEFAULT_URL, AsJson, Connection, KeyOption, UrlOption
 from event_system.cli.following import Follower
-from event_system.cli.output import console, data_of, event_line, facts, plain, print_json, table
+from event_system.cli.output import console, event_line, plain, print_json, show_event, table
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Stored events.")
 
@@ -87,11 +86,7 @@ def show(
 
 def _show(event: dict[str, Any], deliveries: list[dict[str, Any]]) -> None:
     out = console()
-    hidden = {"specversion", "data", "data_base64"}
-    out.print(facts((name, value) for name, value in event.items() if name not in hidden))
-    if (data := data_of(event)) is not None:
-        out.print()
-        out.print(plain(json.dumps(data, indent=2, ensure_ascii=False)))
+    show_event(out, event)
     if deliveries:
         out.print()
         rows = ([each.get(name) for name in _DELIVERY] for each in deliveries)

@@ -79,3 +79,12 @@ def event_line(event: Mapping[str, Any]) -> Text:
     if data is not None:
         line.append_text(Text("  ")).append_text(plain(short_json(data)))
     return line
+
+
+def show_event(out: Console, event: Mapping[str, Any]) -> None:
+    """An event's attributes, and its data as JSON below them."""
+    hidden = {"specversion", "data", "data_base64"}
+    out.print(facts((name, value) for name, value in event.items() if name not in hidden))
+    if (data := data_of(event)) is not None:
+        out.print()
+        out.print(plain(json.dumps(data, indent=2, ensure_ascii=False)))

@@ -13,7 +13,8 @@ from tests.support.site import Site
 
 @pytest.fixture
 def full(site: Site) -> Site:
-    site.log.submit([row("e1")], lambda appended: None)
+    event = row("e1", data=b'{"ok":true}')
+    site.log.submit([event], lambda appended: None)
     site.failures.put(*(failure("x", n, at_us=n * 1_000_000) for n in range(1, 4)))
     site.failures.put(failure("y/z", 1, state="retrying", attempts=2))
     return site
@@ -41,6 +42,7 @@ async def test_one_is_shown_with_traceback_and_event(full: Site) -> None:
     assert "ValueError: no" in done.out
     assert "Traceback …" in done.out
     assert "player.login" in done.out
+    assert done.out.endswith('{\n  "ok": true\n}\n')
     missing = await command(full, "dead-letters", "show", "x", "9")
     assert isinstance(missing.error, DeadLetterNotFoundError)
 
