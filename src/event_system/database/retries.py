@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Any, TypeAlias, TypeVar
 
 import apsw
+from msgspec.structs import replace
 
 from event_system.delivery.ports import (
     DEAD,
@@ -117,7 +118,13 @@ _BETWEEN = """
 SELECT {plain} FROM {t} WHERE +listener = ? AND offset > ? AND offset <= ? ORDER BY offset LIMIT ?
 """
 _BY_ID = "SELECT {f} FROM {t} WHERE id = ?"
-_COUNTS = "SELECT listener, state, number FROM {t}_counts WHERE number > 0"
+_COUNTS = """
+SELECT listener, state, number, (
+    SELECT first_us FROM {t} f
+    WHERE c.state <> 'dead' AND f.listener = c.listener AND f.state = c.state
+    ORDER BY f.offset LIMIT 1
+) FROM {t}_counts c WHERE number > 0
+"""
 _RISING = """
 SELECT at_us, offset, listener, id, type FROM {t}
 WHERE listener = :listener AND state = :state AND at_us < :until
@@ -172,12 +179,14 @@ class RetryTable:
 
     def counts(self, connection: apsw.Connection) -> dict[str, Counts]:
         found: dict[str, Counts] = {}
-        for listener, state, number in connection.execute(self._counts):
+        for listener, state, number, first_us in connection.execute(self._counts):
             before = found.get(listener, Counts())
             if state == DEAD:
-                found[listener] = Counts(before.retrying, number)
+                found[listener] = replace(before, dead=number)
             else:
-                found[listener] = Counts(before.retrying + number, before.dead)
+                retrying = before.retrying + number
+                oldest_us = min(first_us, before.oldest_us or first_us)
+                found[listener] = replace(before, retrying=retrying, oldest_us=oldest_us)
         return found
 
     def latest_us(self, connection: apsw.Connection) -> int:

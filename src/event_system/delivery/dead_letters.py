@@ -37,7 +37,8 @@ class DeadLetters:
     """The failures of all listeners, wherever they are kept.
 
     `places` gives the places that may hold failures of a listener, or of any; `wake` is told
-    when something of a listener, or of any, has become due.
+    when something of a listener, or of any, has become due. `requeued` and `discarded` count
+    dead letters since the start.
     """
 
     def __init__(
@@ -46,6 +47,8 @@ class DeadLetters:
         wake: Callable[[str | None, int], None],
         now_us: Callable[[], int],
     ) -> None:
+        self.requeued = 0
+        self.discarded = 0
         self._places = places
         self._wake = wake
         self._now_us = now_us
@@ -84,13 +87,16 @@ class DeadLetters:
         now_us = self._now_us()
         wanted = await self._checked(wanted, expect)
         done = await self._each(wanted, lambda s, w, after: s.requeue(w, now_us, STEP, after))
+        self.requeued += done
         self._wake(wanted.listener, now_us)
         return done
 
     async def discard(self, wanted: Selection, expect: int | None = None) -> int:
         """Forget dead letters; how many. Raises as `requeue`."""
         wanted = await self._checked(wanted, expect)
-        return await self._each(wanted, lambda s, w, after: s.discard(w, STEP, after))
+        done = await self._each(wanted, lambda s, w, after: s.discard(w, STEP, after))
+        self.discarded += done
+        return done
 
     async def _checked(self, wanted: Selection, expect: int | None) -> Selection:
         """What is meant, without what becomes a dead letter from now on.

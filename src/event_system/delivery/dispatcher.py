@@ -204,16 +204,16 @@ class Dispatcher:
         ]
         return [self._store, *batches]
 
-    def failure_totals(self, inline: Mapping[str, Statistics]) -> dict[str, tuple[int, int]]:
-        """By listener: attempts after the first, and events that became dead letters.
+    def failure_totals(self, inline: Mapping[str, Statistics]) -> dict[str, tuple[int, int, int]]:
+        """By listener: attempts after the first, those cut off, events that became dead letters.
 
         `inline` is what sync listeners count where they run.
         """
-        everyone = {**self.subscriptions, **self.inline}
-        found = {name: (s.statistics.retries, s.statistics.dead) for name, s in everyone.items()}
-        for name, statistics in inline.items():
-            retries, dead = found.get(name, (0, 0))
-            found[name] = retries, dead + statistics.dead
+        found = {}
+        for name, subscription in {**self.subscriptions, **self.inline}.items():
+            mine = subscription.statistics
+            dead = mine.dead + (inline[name].dead if name in inline else 0)
+            found[name] = mine.retries, mine.interrupted, dead
         return found
 
     def failure_counts(self) -> dict[str, Counts]:

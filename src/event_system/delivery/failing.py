@@ -100,6 +100,7 @@ class Failing:
     def cut_off(self, event: Event, attempts: int, *, parked: bool = False) -> Failure:
         """What it comes to that the end of the process cut an attempt off."""
         policy = self._policy(parked=parked)
+        self._owner.statistics.interrupted += 1
         now_us = self._desk.now_us()
         return self._counted(cut_off(event, now_us, attempts + 1, policy, parked=parked))
 

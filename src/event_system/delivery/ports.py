@@ -121,10 +121,14 @@ class FailedFilter(msgspec.Struct, frozen=True):
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """How many failures a listener has."""
+    """How many failures a listener has.
+
+    `oldest_us` is when the oldest event that is tried again first failed; None where there is none.
+    """
 
     retrying: int = 0
     dead: int = 0
+    oldest_us: int | None = None
 
 
 class RetryStore(Protocol):

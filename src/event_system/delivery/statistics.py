@@ -13,15 +13,17 @@ WINDOW_SECONDS = 60
 class Statistics:
     """Totals of one listener, and its rates over the last minute.
 
-    `retries` are attempts after the first, `dead` events that became dead letters.
+    `retries` are attempts after the first, `interrupted` those that the end of the process before
+    cut off, `dead` events that became dead letters.
     """
 
-    __slots__ = ("_marks", "dead", "errors", "handled", "last_error", "retries")
+    __slots__ = ("_marks", "dead", "errors", "handled", "interrupted", "last_error", "retries")
 
     def __init__(self) -> None:
         self.handled = 0
         self.errors = 0
         self.retries = 0
+        self.interrupted = 0
         self.dead = 0
         self.last_error: str | None = None
         self._marks: deque[tuple[float, int, int]] = deque()

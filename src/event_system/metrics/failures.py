@@ -11,20 +11,34 @@ from event_system.metrics.manager import MetricsManager
 
 _FAMILIES: Final[tuple[tuple[Literal["gauge", "counter"], str, str, str], ...]] = (
     ("counter", "listener_retries_total", "retries", "Attempts after the first."),
+    (
+        "counter",
+        "listener_interrupted_total",
+        "interrupted",
+        "Attempts that the end of the process before cut off.",
+    ),
     ("counter", "listener_dead_letters_total", "died", "Events that became dead letters."),
     ("gauge", "listener_retrying", "retrying", "Failed events that are tried again."),
     ("gauge", "listener_dead", "dead", "Dead letters that are kept."),
+    (
+        "gauge",
+        "listener_retrying_age_seconds",
+        "age_seconds",
+        "Since the oldest event that is tried again first failed.",
+    ),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class FailureNumbers:
-    """One listener's: totals since the start, and how many there are now."""
+    """One listener's: totals since the start, and what there is now."""
 
     retries: int
+    interrupted: int
     died: int
     retrying: int
     dead: int
+    age_seconds: float
 
 
 def watch_failures(
@@ -33,6 +47,17 @@ def watch_failures(
     """Register what is read at each scrape, on the loop."""
     for kind, name, attribute, meaning in _FAMILIES:
         _register(manager, kind, name, meaning, attribute, numbers)
+
+
+def watch_decisions(
+    manager: MetricsManager, *, requeued: Callable[[], int], discarded: Callable[[], int]
+) -> None:
+    """Register what operators did with dead letters."""
+    for name, meaning, read in (
+        ("dead_letters_requeued_total", "Dead letters that were requeued.", requeued),
+        ("dead_letters_discarded_total", "Dead letters that were discarded.", discarded),
+    ):
+        manager.register_function("counter", name, meaning, (), lambda read=read: {(): read()})
 
 
 def _register(

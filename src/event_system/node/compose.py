@@ -25,7 +25,7 @@ from event_system.kernel.clock import SystemClock
 from event_system.kernel.errors import UnauthorizedError
 from event_system.logs.configure import LogHandle
 from event_system.metrics.admission import watch_admission
-from event_system.metrics.failures import watch_failures
+from event_system.metrics.failures import watch_decisions, watch_failures
 from event_system.metrics.instruments import Sources
 from event_system.metrics.replays import watch_replays
 from event_system.metrics.server import metrics_app
@@ -113,6 +113,11 @@ class Node:
         self._system = SystemCollector(self.core.metrics_manager, clock, settings.data_dir)
         self.core.metrics.watch(self._sources())
         watch_failures(self.core.metrics_manager, self.core.failures)
+        watch_decisions(
+            self.core.metrics_manager,
+            requeued=lambda: self.core.dead_letters.requeued,
+            discarded=lambda: self.core.dead_letters.discarded,
+        )
         watch_replays(self.core.metrics_manager, self.core.dispatcher.replays.numbers)
         watch_admission(
             self.core.metrics_manager,

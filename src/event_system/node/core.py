@@ -80,6 +80,7 @@ class Core:
         loop = asyncio.get_running_loop()
         clock = machine.clock
         self._now_us = clock.now_us
+        self._now_us = clock.now_us
         self._declared = [*found.listeners, SELF_TEST]
         listeners = with_overrides(self._declared, overrides)
         self.registry = Registry(enabled(listeners, overrides))
@@ -261,11 +262,16 @@ class Core:
 
     def failures(self) -> dict[str, FailureNumbers]:
         """Failed deliveries by listener."""
-        counts = self.dispatcher.failure_counts()
+        counts, now_us = self.dispatcher.failure_counts(), self._now_us()
         totals = self.dispatcher.failure_totals(self.sync.statistics)
         return {
-            name: FailureNumbers(retries, died, now.retrying, now.dead)
-            for name, (retries, died) in totals.items()
+            name: FailureNumbers(
+                *totals[name],
+                now.retrying,
+                now.dead,
+                max(0, now_us - (now.oldest_us or now_us)) / SECOND_US,
+            )
+            for name in totals
             for now in [counts.get(name, Counts())]
         }
 
