@@ -52,10 +52,12 @@ def test_a_parked_event_is_counted_and_has_an_age(node: NodeProcess) -> None:
 
 def test_dead_letters_and_what_is_done_with_them_are_counted(node: NodeProcess) -> None:
     post(node, "/api/events/trigger", type="test.die")
+    died: dict[tuple[str, ...], float]
     died = {("listener_dead_letters_total", "dies"): 1.0, ("listener_dead", "dies"): 1.0}
     wait_until(lambda: shown(node, {**died, ("listener_events_total", "dies"): 1}))
     post(node, "/api/dead-letters/requeue", listener="dies")
     died["listener_dead_letters_total", "dies"] = 2
+    again: dict[tuple[str, ...], float]
     again = {("dead_letters_requeued_total",): 1.0, ("listener_retries_total", "dies"): 1.0}
     wait_until(lambda: shown(node, {**died, **again, ("listener_events_total", "dies"): 2}))
     post(node, "/api/dead-letters/discard", listener="dies")

@@ -53,11 +53,20 @@ def watch_decisions(
     manager: MetricsManager, *, requeued: Callable[[], int], discarded: Callable[[], int]
 ) -> None:
     """Register what operators did with dead letters."""
-    for name, meaning, read in (
-        ("dead_letters_requeued_total", "Dead letters that were requeued.", requeued),
-        ("dead_letters_discarded_total", "Dead letters that were discarded.", discarded),
-    ):
-        manager.register_function("counter", name, meaning, (), lambda read=read: {(): read()})
+    manager.register_function(
+        "counter",
+        "dead_letters_requeued_total",
+        "Dead letters that were requeued.",
+        (),
+        lambda: {(): requeued()},
+    )
+    manager.register_function(
+        "counter",
+        "dead_letters_discarded_total",
+        "Dead letters that were discarded.",
+        (),
+        lambda: {(): discarded()},
+    )
 
 
 def _register(
