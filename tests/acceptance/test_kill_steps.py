@@ -219,7 +219,7 @@ def test_every_acknowledged_event_is_handled(drill: Drill, listener: str) -> Non
     assert drill.later <= handled
 
 
-@pytest.mark.parametrize("listener", ["parks", "blocks", "buries"])
+@pytest.mark.parametrize("listener", ["parks", "blocks"])
 def test_events_of_a_subject_are_begun_in_their_order(drill: Drill, listener: str) -> None:
     begun = Trace(drill.node.directory, listener).numbers_by_subject("begin")
     assert len(begun) == 8

@@ -15,7 +15,6 @@ from itertools import islice
 from typing import Any, TypeAlias, TypeVar
 
 import apsw
-from msgspec.structs import replace
 
 from event_system.delivery.ports import (
     DEAD,
@@ -182,11 +181,10 @@ class RetryTable:
         for listener, state, number, first_us in connection.execute(self._counts):
             before = found.get(listener, Counts())
             if state == DEAD:
-                found[listener] = replace(before, dead=number)
+                found[listener] = Counts(before.retrying, number, before.oldest_us)
             else:
-                retrying = before.retrying + number
                 oldest_us = min(first_us, before.oldest_us or first_us)
-                found[listener] = replace(before, retrying=retrying, oldest_us=oldest_us)
+                found[listener] = Counts(before.retrying + number, before.dead, oldest_us)
         return found
 
     def latest_us(self, connection: apsw.Connection) -> int:
