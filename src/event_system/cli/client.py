@@ -14,10 +14,11 @@ from event_system.http.errors_doc import all_errors
 from event_system.kernel.errors import EventSystemError, ServerUnreachableError
 
 DEFAULT_URL: Final = "http://127.0.0.1:8080"
+URL_VARIABLE: Final = "EVENT_SYSTEM_URL"
 KEY_VARIABLE: Final = "EVENT_SYSTEM_API_KEY"
 TIMEOUT: Final = httpx.Timeout(30.0, connect=5.0)
 
-UrlOption = Annotated[str, typer.Option("--url", help="Address of the node.")]
+UrlOption = Annotated[str, typer.Option("--url", envvar=URL_VARIABLE, help="Address of the node.")]
 KeyOption = Annotated[
     str | None,
     typer.Option("--key", envvar=KEY_VARIABLE, help="API key, where the node wants one."),

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.table import Table
 from rich.text import Text
 
 from event_system.cli.client import DEFAULT_URL, AsJson, Connection, KeyOption, UrlOption
@@ -21,7 +23,12 @@ _COLUMNS: Final = (
     *("LISTENER", "MODE", "STATE", "LAG", "TREND", "PER S", "ERRORS/S", "RETRYING", "DEAD"),
     *("LAG SO FAR", "LAST ERROR"),
 )
+_LEFT_OUT: Final = ("LAG SO FAR", "MODE", "LAST ERROR", "RETRYING", "TREND")
+"""Where a terminal has no room for all columns, in this order."""
+_WIDEST: Final = {"LISTENER": 40, "LAST ERROR": 20}
+"""Characters that these columns ask for at most; they are cut where there are fewer."""
 _COLOURS: Final = {"ok": "green", "degraded": "yellow", "down": "bold red"}
+_GAP: Final = 2
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _BARS_SHOWN: Final = 20
 _OTHER_LINES: Final = 6
@@ -70,7 +77,8 @@ def _once(looks: Looks, interval: float, sort: str, as_json: bool) -> None:
     if as_json:
         print_json(figures)
     else:
-        console().print(picture(figures))
+        out = console()
+        out.print(picture(figures, out.width))
     if figures["error"]:
         raise typer.Exit(1)
 
@@ -99,22 +107,45 @@ def _live(looks: Looks, interval: float, sort: str, clock: Clock) -> None:
 
 def _screen(figures: dict[str, Any], out: Console, sort: str) -> RenderableType:
     """As much as the terminal has lines for."""
-    shown = max(1, out.height - _OTHER_LINES)
+    shown = max(1, out.height - _OTHER_LINES - len(_sums(figures)) // out.width)
     more = len(figures["listeners"]) - shown
     cut = {**figures, "listeners": figures["listeners"][:shown]}
     rest = f"… and {more} more; " if more > 0 else ""
-    return Group(picture(cut), Text(f"\n{rest}by {sort}; {_HELP}", style="dim"))
+    return Group(picture(cut, out.width), Text(f"\n{rest}by {sort}; {_HELP}", style="dim"))
 
 
-def picture(figures: dict[str, Any]) -> RenderableType:
-    """The node's line and its listeners."""
+def picture(figures: dict[str, Any], width: int) -> RenderableType:
+    """The node's line and its listeners, one line each, in so many characters."""
     lines: list[RenderableType] = [_head(figures), _sums(figures)]
     if figures["error"]:
         lines.append(
             Text("the node does not answer; trying again: ").append(plain(figures["error"]))
         )
-    rows = [_row(listener) for listener in figures["listeners"]]
-    return Group(*lines, Text(), table(_COLUMNS, rows))
+    return Group(*lines, Text(), _listeners(figures["listeners"], width))
+
+
+def _listeners(listeners: list[dict[str, Any]], width: int) -> Table:
+    rows = [dict(zip(_COLUMNS, _row(listener), strict=True)) for listener in listeners]
+    shown = fitting(rows, width)
+    made = table(shown, ([row[name] for name in shown] for row in rows))
+    for column in made.columns:
+        column.no_wrap, column.overflow = True, "ellipsis"
+    return made
+
+
+def fitting(rows: list[dict[str, Any]], width: int) -> list[str]:
+    """The columns for which there is room; those that tell least are left out first."""
+
+    def wanted(name: str) -> int:
+        widest = max(cell_len(name), *(cell_len(str(row[name] or "")) for row in rows), 0)
+        return min(widest, max(_WIDEST.get(name, widest), cell_len(name)))
+
+    shown = list(_COLUMNS)
+    for name in _LEFT_OUT:
+        if sum(wanted(each) + _GAP for each in shown) <= width + _GAP:
+            break
+        shown.remove(name)
+    return shown
 
 
 def _head(figures: dict[str, Any]) -> Text:
