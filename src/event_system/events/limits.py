@@ -40,13 +40,17 @@ class Buckets:
     as the one that owed most among them: forgetting forgives nothing.
     """
 
-    __slots__ = ("_floor", "_full_at", "_limit", "_period", "policy", "rate", "room")
+    __slots__ = (
+        *("_burst", "_floor", "_full_at", "_limit", "_per_second", "_period", "_span"),
+        *("policy", "rate", "room"),
+    )
 
     def __init__(self, rate: Rate, policy: str = "", limit: int = MAX_BUCKETS) -> None:
         self.rate = rate
         self.policy = policy
         self.room = rate.span + ROUNDING
         """How far ahead `after` may lie of now for a single event."""
+        self._burst, self._per_second, self._span = rate.burst, rate.per_second, rate.span
         self._period = 1 / rate.per_second
         self._limit = limit
         self._full_at: dict[Name, float] = {}
@@ -78,14 +82,11 @@ class Buckets:
         if len(self._full_at) > self._limit:
             self._shrink(now)
 
-    def left(self, after: float, now: float) -> float:
-        """Events that the bucket could give besides."""
-        return max(0.0, self.rate.burst - (after - now) * self.rate.per_second)
-
     def standing(self, after: float, now: float) -> Standing:
         """How a name stands whose bucket is full again at `after`."""
-        rate = self.rate
-        return Standing(self.policy, rate.burst, rate.span, self.left(after, now), after - now)
+        wait = after - now
+        left = self._burst - wait * self._per_second
+        return Standing(self.policy, self._burst, self._span, left if left > 0 else 0.0, wait)
 
     def _shrink(self, now: float) -> None:
         owing = {name: at for name, at in self._full_at.items() if at > now}

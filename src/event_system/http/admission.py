@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 import msgspec
 
@@ -156,14 +156,18 @@ def limit_lines(found: Sequence[Standing]) -> bytes:
     """`RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10) as lines."""
     if not found:
         return b""
-    policies = b", ".join(_policy(s.policy, s.burst, s.span) for s in found)
-    now = b", ".join(
-        b'"%b";r=%d;t=%d' % (s.policy.encode(), s.left + _ROUNDING, _seconds(s.reset))
-        for s in found
-    )
-    return b"\r\nratelimit-policy: %b\r\nratelimit: %b" % (policies, now)
+    values: list[float] = []
+    for _, _, _, left, reset in found:
+        values += (left + _ROUNDING, _seconds(reset))
+    return _pattern_of(tuple([standing[:3] for standing in found])) % tuple(values)
 
 
-@cache
-def _policy(name: str, burst: int, span: float) -> bytes:
-    return b'"%b";q=%d;w=%d' % (name.encode(), burst, max(1, _seconds(span)))
+@lru_cache(maxsize=1024)
+def _pattern_of(policies: tuple[tuple[str, int, float], ...]) -> bytes:
+    """The lines of these policies (name, burst, span), with room for `r` and `t` of each."""
+    told = [
+        b'"%b";q=%d;w=%d' % (name.encode(), burst, max(1, _seconds(span)))
+        for name, burst, span in policies
+    ]
+    now = [b'"%b";r=%%d;t=%%d' % name.encode() for name, _, _ in policies]
+    return b"\r\nratelimit-policy: %b\r\nratelimit: %b" % (b", ".join(told), b", ".join(now))

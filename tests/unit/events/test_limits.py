@@ -88,8 +88,8 @@ def test_what_is_left_is_told() -> None:
     after = buckets.after(1, 4, 100.0)
     buckets.take(1, after, 100.0)
 
-    assert buckets.left(after, 100.0) == pytest.approx(6)
-    assert buckets.left(buckets.after(1, 100, 100.0), 100.0) == 0
+    assert buckets.standing(after, 100.0).left == pytest.approx(6)
+    assert buckets.standing(buckets.after(1, 100, 100.0), 100.0).left == 0
 
 
 def test_a_million_names_are_kept_in_few_places() -> None:
