@@ -9,9 +9,12 @@ from typing import Any
 
 import uvloop
 
+from event_system.delivery.backlog import Backlog
+from event_system.events.limiter import Limiter
+from event_system.http.admission import Admission, AdmissionSettings
 from event_system.http.answer import Answer, Reply
+from event_system.http.connection import Housekeeping, HttpSettings
 from event_system.http.ingest import Ingest, IngestSettings, Route
-from event_system.http.protocol import Housekeeping, HttpSettings
 from event_system.http.reading import Headers
 from event_system.http.server import HttpServer
 
@@ -24,6 +27,8 @@ class Noop(Ingest):
 
     def __init__(self) -> None:
         self.settings = IngestSettings()
+        limiter, backlog = Limiter(time.monotonic), Backlog(dict, time.monotonic, LIMIT)
+        self.admission = Admission(AdmissionSettings(), limiter, backlog)
 
     def body_limit(self, route: Route) -> int:
         return LIMIT
@@ -40,7 +45,7 @@ async def _nothing(scope: Any, receive: Any, send: Any) -> None:
 
 async def main(port: int) -> None:
     house = Housekeeping(HttpSettings(), time.monotonic)
-    server = HttpServer(_nothing, time.time, Noop(), house)
+    server = HttpServer(_nothing, time.time, house, Noop())
     await server.start("127.0.0.1", port)
     while True:
         await asyncio.sleep(1)

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
+from event_system.http.connection import Housekeeping, HttpSettings
 from event_system.http.server import HttpServer
 from event_system.metrics.manager import MetricsManager
 from event_system.metrics.server import metrics_app
@@ -30,7 +31,8 @@ def manager() -> MetricsManager:
 
 @pytest.fixture
 async def client(manager: MetricsManager) -> AsyncIterator[httpx.AsyncClient]:
-    server = HttpServer(metrics_app(manager), time.time)
+    house = Housekeeping(HttpSettings(), time.monotonic)
+    server = HttpServer(metrics_app(manager), time.time, house)
     await server.start("127.0.0.1", 0)
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as client:
         yield client

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,10 @@ READY_SECONDS = 20.0
 
 
 class NodeProcess:
-    """`event-system serve` over a directory of its own; start it again after `kill`."""
+    """`event-system serve` over a directory of its own; start it again after `kill`.
+
+    `prefix` is a command that runs another one, such as `prlimit --nofile=128`.
+    """
 
     def __init__(
         self,
@@ -29,7 +32,9 @@ class NodeProcess:
         config: str = "",
         listeners: Iterable[Path] = (),
         options: Iterable[str] = (),
+        prefix: Sequence[str] = (),
     ) -> None:
+        self.prefix = prefix
         self.directory = directory
         self.data = directory / "data"
         self.config = directory / "config.yaml"
@@ -64,6 +69,7 @@ class NodeProcess:
         self._ready.clear()
         self.port = 0
         arguments = [
+            *self.prefix,
             sys.executable,
             "-m",
             "event_system.cli",
@@ -152,6 +158,18 @@ class NodeProcess:
     def messages(self) -> list[dict[str, Any]]:
         """The node's log lines."""
         return [json.loads(line) for line in list(self.log) if line.startswith("{")]
+
+    def metrics(self) -> dict[str, float]:
+        """All samples by name, with their labels as they are written."""
+        text = httpx.get(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=10.0).text
+        samples = (line.rpartition(" ") for line in text.splitlines() if line[:1] != "#")
+        return {name: float(value) for name, _, value in samples}
+
+    def cpu_seconds(self) -> float:
+        """Processor time that the process has used."""
+        assert self.process is not None
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def rss_bytes(self) -> int:
         assert self.process is not None

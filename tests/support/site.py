@@ -31,9 +31,9 @@ from event_system.events.ports import (
 from event_system.events.registry import Registry
 from event_system.http.admission import Admission, AdmissionSettings
 from event_system.http.app import Services, create_app
+from event_system.http.connection import Housekeeping, HttpSettings
 from event_system.http.health import Health
 from event_system.http.ingest import Ingest, IngestSettings
-from event_system.http.protocol import Housekeeping, HttpSettings
 from event_system.http.server import HttpServer
 from event_system.http.tail import LiveTail
 from event_system.kernel.clock import SystemClock, rfc3339
@@ -202,8 +202,7 @@ class Site:
         )
         self.app = create_app(self._services())
         house = Housekeeping(HttpSettings(), clock.monotonic)
-        fronted = (self.ingest, house) if fast else (None, None)
-        self.server = HttpServer(self.app, time.time, *fronted)
+        self.server = HttpServer(self.app, time.time, house, self.ingest if fast else None)
 
     def _services(self) -> Services:
         return Services(

@@ -75,14 +75,14 @@ class Admission:
 
     # Requests
 
-    def enter(self) -> None:
-        """Judge a request that is counted, before any work.
+    def enter(self, uncounted: int = 0) -> None:
+        """Judge a request that is counted, or is one of `uncounted`, before any work.
 
         Raises `BacklogFullError` and `BusyError`.
         """
         if self._backlog.full:
             self._backlog.check()
-        if self.in_flight > self._settings.max_in_flight:
+        if self.in_flight + uncounted > self._settings.max_in_flight:
             raise BusyError(f"over {self._settings.max_in_flight} requests are under way")
 
     def admit(self, sender: str, rows: Sequence[Row], reply: Reply) -> Reply:

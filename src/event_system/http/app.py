@@ -23,9 +23,11 @@ from event_system.http.compression import compressing
 from event_system.http.export import Exports
 from event_system.http.health import Health
 from event_system.http.ingest import Route
+from event_system.http.problems import MEDIA_TYPE, problem_body, problem_headers
 from event_system.http.reading import Headers
 from event_system.http.tail import LiveTail
 from event_system.kernel.clock import Clock
+from event_system.kernel.errors import EventSystemError, UnavailableError
 from event_system.logs.context import bind_trace
 from event_system.scheduling.delayed import DelayedEvents
 from event_system.scheduling.schedules import Schedules
@@ -113,14 +115,23 @@ class Application:
             if self._building is None:
                 work = asyncio.to_thread(_build, self._services)
                 self._building = asyncio.get_running_loop().create_task(work)
-            self._app = await asyncio.shield(self._building)
+            building = self._building
+            try:
+                self._app = await asyncio.shield(building)
+            finally:
+                if building.done():
+                    self._building = None  # one that failed is tried again
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await _live(receive, send)
             return
         if self._app is None:
-            await self.warm()
+            try:
+                await self.warm()
+            except OSError as error:
+                await _tell(send, UnavailableError(f"no API yet: {error.strerror}"))
+                return
         assert self._app is not None  # `warm` raises where it cannot build
         if b"%2" in scope.get("raw_path", b""):
             scope = {**scope, "path": _with_slashes_kept(scope["raw_path"])}
@@ -140,6 +151,15 @@ def _build(services: Services) -> AsgiApp:
     from event_system.http.routing import build  # loads the web framework: half a second
 
     return compressing(cast("AsgiApp", build(services)))
+
+
+async def _tell(send: Send, error: EventSystemError) -> None:
+    headers = [
+        (name.encode(), value.encode()) for name, value in problem_headers(error.status).items()
+    ]
+    headers.append((b"content-type", MEDIA_TYPE.encode()))
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": problem_body(error)})
 
 
 def _with_slashes_kept(raw_path: bytes) -> str:

@@ -96,6 +96,19 @@ class Ingest:
             return self.settings.max_body_size
         return self._manager.limits.max_event_size + ATTRIBUTE_BYTES
 
+    def knock(self, route: Route) -> None:
+        """Judge a request whose body is still to be read.
+
+        Raises `BacklogFullError` and `BusyError`, which are counted as refusals.
+        """
+        try:
+            if self.admission.in_flight >= self.admission.calm:
+                self.admission.enter(1)
+        except EventSystemError as error:
+            self._refused(error.code)
+            self.statuses[route[1], error.status] += 1
+            raise
+
     def handle(
         self, route: Route, query: bytes, headers: Headers, body: bytes, reply: Reply
     ) -> None:

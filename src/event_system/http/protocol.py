@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
 from event_system.http.admission import LARGE_BODY
 from event_system.http.answer import ANSWER_PROBLEM, Answer, Reply
+from event_system.http.connection import NEVER, BoundedProtocol, Housekeeping
 from event_system.http.ingest import BATCH, PROBE, TRIGGER, Ingest, Route
 from event_system.http.problems import problem_body, problem_header_lines
 from event_system.kernel.errors import (
@@ -34,40 +33,10 @@ from event_system.kernel.errors import (
 
 MAX_HEAD_BYTES = 65_536
 MAX_PIPELINED = 32
-_NEVER = float("inf")
 _METHODS = {route: route for route in (TRIGGER, PROBE, BATCH)}
 
 
-@dataclass(slots=True)
-class HttpSettings:
-    """Seconds a client may take, and bytes that a body may have."""
-
-    header_timeout: float = 10.0
-    body_timeout: float = 30.0
-    keep_alive: float = 30.0
-    max_body_size: int = 16 * 1024 * 1024
-
-
-@dataclass(slots=True)
-class Housekeeping:
-    """What all connections share: a coarse clock, a date header, and one sweep a second."""
-
-    settings: HttpSettings
-    monotonic: Callable[[], float]
-    connections: set[IngestProtocol] = field(default_factory=set)
-    now: float = 0.0
-    head: bytes = b""
-
-    def tick(self, default_headers: list[tuple[bytes, bytes]]) -> None:
-        """Called about once a second: renew the clock, end connections that take too long."""
-        self.now = self.monotonic()
-        lines = b"".join(b"%b: %b\r\n" % header for header in default_headers)
-        self.head = lines + b"content-type: "
-        for connection in [c for c in self.connections if c.deadline < self.now]:
-            connection.time_out()
-
-
-class IngestProtocol(HttpToolsProtocol):
+class IngestProtocol(BoundedProtocol):
     """One connection."""
 
     def __init__(
@@ -79,10 +48,8 @@ class IngestProtocol(HttpToolsProtocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self.deadline = _NEVER
+        super().__init__(house, config, server_state, app_state, _loop)
         self._ingest = ingest
-        self._house = house
         self._route: Route | None = None
         self._names: dict[bytes, bytes] = {}
         self._query = b""
@@ -101,13 +68,7 @@ class IngestProtocol(HttpToolsProtocol):
 
     # The connection
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)  # type: ignore[arg-type]
-        self._house.connections.add(self)
-        self.deadline = self._house.now + self._house.settings.header_timeout
-
     def connection_lost(self, exc: Exception | None) -> None:
-        self._house.connections.discard(self)
         self._slots.clear()
         self._release()
         super().connection_lost(exc)
@@ -118,19 +79,21 @@ class IngestProtocol(HttpToolsProtocol):
         if self._in_head:
             if not self._began:
                 self._began = True
-                self.deadline = self._house.now + self._house.settings.header_timeout
+                self.deadline = self.house.now + self.house.settings.header_timeout
             self._head_bytes += len(data)
         super().data_received(data)
         if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
             self._end(HeadersTooLargeError(f"over {MAX_HEAD_BYTES} bytes"))
+        elif self._began and not self._refused:
+            self._count()  # the rest is still to come, perhaps slowly
 
     def time_out(self) -> None:
         """The client took too long: with a request under way it is told so."""
-        self.deadline = _NEVER
+        self.deadline = NEVER
         if self._began and not self._refused:
             self._end(RequestTimeoutError())
         else:
-            self.transport.close()
+            super().time_out()
 
     def shutdown(self) -> None:
         if self._slots:
@@ -152,7 +115,6 @@ class IngestProtocol(HttpToolsProtocol):
         self._in_head = False
         self._head_bytes = 0
         self._received = 0
-        self.deadline = self._house.now + self._house.settings.body_timeout
         self._names = names = dict(self.headers)
         path, _, self._query = self.url.partition(b"?")
         route = _METHODS.get((self.parser.get_method(), path))
@@ -161,11 +123,23 @@ class IngestProtocol(HttpToolsProtocol):
             self._limit = self._ingest.body_limit(route)
             self._body = b""
         else:
-            self._limit = self._house.settings.max_body_size
+            self._limit = self.house.settings.max_body_size
             self._replay(names)
+        self.deadline = self.house.now + self.house.settings.body_timeout
         length = names.get(b"content-length")
-        if length is not None and int(length) > self._limit:
+        if length is None:
+            return
+        if int(length) > self._limit:
             self._end(BodyTooLargeError(f"{int(length)} bytes, over {self._limit}"))
+        elif int(length) > LARGE_BODY and route is not None:
+            self._knock(route)
+
+    def _knock(self, route: Route) -> None:
+        """Do not read a large body that would be refused."""
+        try:
+            self._ingest.knock(route)
+        except EventSystemError as error:
+            self._end(error)
 
     def _is_plain(self, names: dict[bytes, bytes]) -> bool:
         cycle = self.cycle
@@ -208,8 +182,8 @@ class IngestProtocol(HttpToolsProtocol):
             self._count()
 
     def _count(self) -> None:
-        """Count what is held of a large body; where all together are too large, end it."""
-        size = self._received - self._counted
+        """Count what is held of a request; where all together are too large, end it."""
+        size = max(0, self._head_bytes + self._received - self._counted)
         try:
             self._ingest.admission.hold(size, self._counted)
         except BusyError as error:
@@ -223,7 +197,7 @@ class IngestProtocol(HttpToolsProtocol):
             self._counted = 0
 
     def _releasing(self, reply: Reply) -> Reply:
-        """The same, for a large body, whose bytes are held until the answer."""
+        """The same, where bytes were counted, which are held until the answer."""
         size, self._counted = self._counted, 0
 
         def release(answer: Answer) -> None:
@@ -235,7 +209,7 @@ class IngestProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._in_head = True
         self._began = False
-        self.deadline = _NEVER
+        self.deadline = NEVER
         if self._refused:
             return
         route = self._route
@@ -268,7 +242,7 @@ class IngestProtocol(HttpToolsProtocol):
         if answer.status >= 400:
             end = problem_header_lines(answer.status) + end
         slot[0] = b"%b%b%b\r\ncontent-length: %d%b%b" % (
-            *(STATUS_LINE[answer.status], self._house.head, answer.media_type),
+            *(STATUS_LINE[answer.status], self.house.head, answer.media_type),
             *(len(body), end, body),
         )
         self._flush()
@@ -289,7 +263,7 @@ class IngestProtocol(HttpToolsProtocol):
             if self._held:
                 super()._start_asgi_task(*self._held.popleft())
             elif not self._began:
-                self.deadline = self._house.now + self._house.settings.keep_alive
+                self.deadline = self.house.now + self.house.settings.keep_alive
 
     def send_400_response(self, msg: str) -> None:
         self._end(MalformedRequestError())
@@ -301,7 +275,7 @@ class IngestProtocol(HttpToolsProtocol):
         self._refused = True
         self._chunks = []
         self._release()
-        self.deadline = _NEVER
+        self.deadline = NEVER
         slot: list[bytes | None] = [None]
         self._slots.append(slot)
         self._last_slot = slot

@@ -1,4 +1,4 @@
-"""Listening sockets: the node's HTTP server over `IngestProtocol`, and a plain one for metrics."""
+"""Listening sockets: the node's HTTP server over `IngestProtocol`, and one for metrics."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from functools import partial
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from event_system.http.connection import BoundedProtocol, Housekeeping
 from event_system.http.ingest import Ingest
-from event_system.http.protocol import Housekeeping, IngestProtocol
+from event_system.http.protocol import IngestProtocol
 
 BACKLOG = 2048
 SERVER_HEADER = (b"server", b"event-system")
@@ -28,8 +28,8 @@ class HttpServer:
         self,
         app: Any,
         now: Callable[[], float],
+        house: Housekeeping,
         ingest: Ingest | None = None,
-        house: Housekeeping | None = None,
     ) -> None:
         self.port = 0
         self._now = now
@@ -39,10 +39,11 @@ class HttpServer:
             app, log_config=None, access_log=False, lifespan="off", ws="none", http="httptools"
         )
         self._config.load()
-        made: Any = HttpToolsProtocol
-        if ingest is not None and house is not None:
-            made = partial(IngestProtocol, ingest, house)
-        self._protocol = made
+        self._protocol: Callable[..., BoundedProtocol] = (
+            partial(BoundedProtocol, house)
+            if ingest is None
+            else partial(IngestProtocol, ingest, house)
+        )
         self._server: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> None:
@@ -57,8 +58,7 @@ class HttpServer:
         """Renew the date header and end connections that take too long; once a second."""
         date = formatdate(self._now(), usegmt=True).encode()
         self._state.default_headers = [(b"date", date), SERVER_HEADER]
-        if self._house is not None:
-            self._house.tick(self._state.default_headers)
+        self._house.tick(self._state.default_headers)
 
     async def stop(self, grace_seconds: float) -> None:
         """Accept nothing more, answer what was asked, then close every connection."""

@@ -503,6 +503,29 @@ class BusyError(UnavailableError):
     )
 
 
+class TooManyConnectionsError(UnavailableError):
+    """As many clients are connected as may be; those that come are turned away."""
+
+    code = "server.connections"
+    title = "Too many connections"
+    remedy = (
+        "Close connections that are not used, or let clients share them; then raise "
+        "`server.max_connections`, and the limit on file handles (`ulimit -n`, LimitNOFILE)."
+    )
+
+
+class FileHandlesError(UnavailableError):
+    """The process may open no more files and connections."""
+
+    code = "server.file_handles"
+    title = "No file handles are left"
+    remedy = (
+        "Raise the limit on file handles (`ulimit -n`, LimitNOFILE) and start again; "
+        "`ls /proc/PID/fd` shows who holds them: `server.max_connections` bounds the clients, "
+        "listeners may hold connections of their own."
+    )
+
+
 class UnfairShareError(UnavailableError):
     """The node is busy, and this source has more requests under way than its fair share."""
 

@@ -17,9 +17,9 @@ from typing import Any
 from event_system.events.limiter import Limiter
 from event_system.http.admission import Admission
 from event_system.http.app import Services, create_app
+from event_system.http.connection import Housekeeping, HttpSettings
 from event_system.http.health import Health, State
 from event_system.http.ingest import Ingest, IngestSettings
-from event_system.http.protocol import Housekeeping, HttpSettings
 from event_system.http.server import HttpServer
 from event_system.kernel.clock import SystemClock
 from event_system.kernel.errors import UnauthorizedError
@@ -32,6 +32,7 @@ from event_system.metrics.server import metrics_app
 from event_system.metrics.system import SystemCollector
 from event_system.node.configuration import Loaded
 from event_system.node.core import Core, Machine
+from event_system.node.handles import HandleWatch, are_exhausted, connections_for
 from event_system.node.limits import admission_settings, limits_of
 from event_system.node.listeners import find_listeners
 from event_system.node.reload import ReloadPlan
@@ -41,6 +42,7 @@ from event_system.security.keys import KeyRing
 from event_system.version import VERSION
 
 SYSTEM_METRICS_SECONDS = 5.0
+MAX_SCRAPERS = 64
 ANONYMOUS = "anonymous"
 _log = logging.getLogger(__name__)
 
@@ -106,10 +108,16 @@ class Node:
             refused=self.core.metrics.refused,
             delayed=self.core.delayed,
         )
-        self._house = Housekeeping(_http_settings(settings), clock.monotonic)
+        self._handles = HandleWatch()
+        http, scraped = _http_settings(settings), HttpSettings(max_connections=MAX_SCRAPERS)
+        self._house = Housekeeping(http, clock.monotonic)
         self.app = create_app(self._services(clock))
-        self.http = HttpServer(self.app, time.time, self.ingest, self._house)
-        self.metrics_http = HttpServer(metrics_app(self.core.metrics_manager), time.time)
+        self.http = HttpServer(self.app, time.time, self._house, self.ingest)
+        self.metrics_http = HttpServer(
+            metrics_app(self.core.metrics_manager),
+            time.time,
+            Housekeeping(scraped, clock.monotonic),
+        )
         self._system = SystemCollector(self.core.metrics_manager, clock, settings.data_dir)
         self.core.metrics.watch(self._sources())
         watch_failures(self.core.metrics_manager, self.core.failures)
@@ -123,6 +131,8 @@ class Node:
             self.core.metrics_manager,
             in_flight=lambda: self.admission.in_flight,
             held_bytes=lambda: self.admission.held_bytes,
+            connections=lambda: len(self._house.connections),
+            turned_away=lambda: self._house.turned_away,
             backlog=lambda: self.core.backlog.largest,
         )
         self._clockwork: list[asyncio.Task[None]] = []
@@ -190,11 +200,14 @@ class Node:
                 try:
                     work()
                 except Exception as error:  # noqa: BLE001 - the next round tries again
+                    if are_exhausted(error):  # which the watch says
+                        continue
                     _log.error("a periodic task failed: %s", error, exc_info=error)
 
         self._clockwork.append(asyncio.get_running_loop().create_task(run()))
 
     def _each_second(self) -> None:
+        self._handles.look()
         self.http.tick()
         self.metrics_http.tick()
         now = self._clock.monotonic()
@@ -260,4 +273,5 @@ def _http_settings(settings: Settings) -> HttpSettings:
         body_timeout=server.body_timeout.total_seconds(),
         keep_alive=server.keep_alive.total_seconds(),
         max_body_size=server.max_body_size,
+        max_connections=connections_for(server.max_connections),
     )

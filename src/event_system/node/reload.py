@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from event_system.kernel.errors import ConfigurationError, EventSystemError
 from event_system.node.configuration import Loaded
+from event_system.node.handles import are_exhausted
 from event_system.node.settings import Settings
 
 POLL_SECONDS = 1.0
@@ -79,10 +80,17 @@ class ConfigWatcher:
             try:
                 await asyncio.wait_for(self._asked.wait(), POLL_SECONDS)
             except TimeoutError:
-                if await asyncio.to_thread(_fingerprint, self._files) == self._seen:
+                if not await self._has_changed():
                     continue
             self._asked.clear()
             await self.reload()
+
+    async def _has_changed(self) -> bool:
+        """Without a file handle to look with, not now."""
+        try:
+            return await asyncio.to_thread(_fingerprint, self._files) != self._seen
+        except OSError:
+            return False
 
     async def reload(self) -> None:
         """Read, validate, take over; or say why not."""
@@ -97,6 +105,10 @@ class ConfigWatcher:
                 error.detail,
                 extra={"context": {"code": error.code}},
             )
+            return
+        except OSError as error:
+            self.refused += 1
+            _log.error("the configuration cannot be read now, and the old one is kept: %s", error)
             return
         self._take(plan, loaded.settings)
 
@@ -137,6 +149,8 @@ def _fingerprint(files: Iterable[Path]) -> bytes:
             names = sorted(path.iterdir()) if path.is_dir() else None
             digest.update(path.read_bytes() if names is None else repr(names).encode())
         except OSError as error:
+            if are_exhausted(error):
+                raise
             digest.update(str(error.errno).encode())
         digest.update(b"\0")
     return digest.digest()

@@ -38,6 +38,12 @@ class ServerSettings(Section):
     max_body_size: Size = Field(
         16 * 1024 * 1024, description="Largest request body.", ge=1024, le=1024**3
     )
+    max_connections: int = Field(
+        16_384,
+        description="Clients that may be connected; more get 503. File handles may allow fewer.",
+        ge=1,
+        le=1_000_000,
+    )
     max_in_flight: int = Field(
         4096,
         description="Requests to store events that may be under way; more get 503.",
@@ -47,7 +53,8 @@ class ServerSettings(Section):
     )
     max_in_flight_bytes: Size = Field(
         256 * 1024 * 1024,
-        description="What bodies over 64 KiB may hold together; more get 503.",
+        description="What unfinished requests and bodies over 64 KiB may hold together; more get "
+        "503.",
         ge=1024 * 1024,
         json_schema_extra=LIVE,
     )
