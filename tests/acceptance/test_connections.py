@@ -81,7 +81,7 @@ def timed(client: httpx.Client, id_: str) -> float:
 
 
 def test_more_connections_than_allowed_are_turned_away_with_a_word(tmp_path: Path) -> None:
-    with NodeProcess(tmp_path, PATIENT.format(40)) as node, node.client() as client:
+    with NodeProcess(tmp_path, PATIENT.format(40)) as node, patient(node) as client:
         assert trigger(client, "first").status_code == 200
         with crowd(node.port, 39):
             for _ in range(3):
@@ -105,7 +105,7 @@ def test_few_file_handles_allow_few_connections_and_the_node_lives(tmp_path: Pat
     few = ("prlimit", "--nofile=128:128")
     with NodeProcess(tmp_path, PATIENT.format(16_384), prefix=few) as node:
         ids = [f"e-{number}" for number in range(300)]
-        with node.client() as client, ExitStack() as others:
+        with patient(node) as client, ExitStack() as others:
             assert trigger(client, ids[0]).status_code == 200
             for _ in range(300):
                 others.enter_context(socket.create_connection(("127.0.0.1", node.port), 10))
