@@ -75,6 +75,11 @@ class Admission:
 
     # Requests
 
+    def knock(self) -> None:
+        """Judge a request that is not counted yet, before it is read. Raises as `enter` does."""
+        if self.in_flight >= self.calm:
+            self.enter(1)
+
     def enter(self, uncounted: int = 0) -> None:
         """Judge a request that is counted, or is one of `uncounted`, before any work.
 

@@ -14,10 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
-from event_system.events.codec import (
-    Draft,
-    decode_batch,
-)
+from event_system.events.codec import Draft, decode_batch
 from event_system.events.event import Row
 from event_system.events.idempotency import give_id, give_ids, parse_key
 from event_system.events.manager import EventManager
@@ -96,18 +93,10 @@ class Ingest:
             return self.settings.max_body_size
         return self._manager.limits.max_event_size + ATTRIBUTE_BYTES
 
-    def knock(self, route: Route) -> None:
-        """Judge a request whose body is still to be read.
-
-        Raises `BacklogFullError` and `BusyError`, which are counted as refusals.
-        """
-        try:
-            if self.admission.in_flight >= self.admission.calm:
-                self.admission.enter(1)
-        except EventSystemError as error:
-            self._refused(error.code)
-            self.statuses[route[1], error.status] += 1
-            raise
+    def turned_away(self, route: Route, error: EventSystemError) -> None:
+        """Count a request that was refused before its body was read."""
+        self._refused(error.code)
+        self.statuses[route[1], error.status] += 1
 
     def handle(
         self, route: Route, query: bytes, headers: Headers, body: bytes, reply: Reply

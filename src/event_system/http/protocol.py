@@ -137,8 +137,9 @@ class IngestProtocol(BoundedProtocol):
     def _knock(self, route: Route) -> None:
         """Do not read a large body that would be refused."""
         try:
-            self._ingest.knock(route)
+            self._ingest.admission.knock()
         except EventSystemError as error:
+            self._ingest.turned_away(route, error)
             self._end(error)
 
     def _is_plain(self, names: dict[bytes, bytes]) -> bool:
