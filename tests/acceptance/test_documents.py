@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from tests.support.process import NodeProcess
+from event_system.cli.main import app
+from tests.support.process import NodeProcess, wait_until
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -93,7 +97,7 @@ def test_every_curl_of_a_page_is_answered(tmp_path: Path, page: str) -> None:
 @pytest.mark.parametrize("page", ["README.md", "README.zh.md"])
 def test_the_first_event_of_the_readme_is_handled_and_seen(tmp_path: Path, page: str) -> None:
     (curl,) = (block for block in blocks(page, "bash") if block.startswith("curl"))
-    (looks,) = (block for block in blocks(page, "bash") if "events list" in block)
+    (looks,) = (block for block in blocks(page, "bash") if "events list\n" in block)
     with NodeProcess(tmp_path, listeners=[ROOT / "examples" / "listeners.py"]) as node:
         command = curl.replace("http://127.0.0.1:8080", node.url)
         sent = json.loads(subprocess.check_output(command, shell=True, text=True))
@@ -139,6 +143,59 @@ def test_the_example_of_the_testing_page_passes(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert "4 passed" in done.stdout
+
+
+def run_all(node: NodeProcess, blocks: Iterable[str]) -> None:
+    """Run each command as it stands, in this process; what asks is told yes."""
+    for line in "".join(blocks).splitlines():
+        name, *arguments = shlex.split(line)
+        assert name.endswith("event-system")
+        done = CliRunner().invoke(app, arguments, input="y\n", env={"EVENT_SYSTEM_URL": node.url})
+        assert done.exit_code == 0, (line, done.output, done.exception)
+
+
+@pytest.fixture
+def node_with_a_dead_letter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[NodeProcess]:
+    """Its first event is one that `greet` cannot handle; commands run where its data is."""
+    monkeypatch.chdir(tmp_path)
+    with NodeProcess(tmp_path, listeners=[ROOT / "examples" / "listeners.py"]) as node:
+        with node.client() as client:
+            event = {"type": "player.level_up", "data": {}}
+            assert client.post("/api/events/trigger", json=event).json()["offset"] == 1
+            wait_until(lambda: client.get("/api/dead-letters/greet/1").status_code == 200)
+        yield node
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh.md"])
+def test_what_the_readme_shows_of_failure_time_and_limits_is_done(
+    node_with_a_dead_letter: NodeProcess, page: str
+) -> None:
+    shown = [block for block in blocks(page, "bash") if "dead-letters" in block]
+    assert len(shown) == 1
+    run_all(node_with_a_dead_letter, shown)
+
+
+@pytest.mark.parametrize("page", ["docs/operations.md", "docs/zh/operations.md"])
+def test_what_the_operations_page_shows_is_done(
+    node_with_a_dead_letter: NodeProcess, page: str
+) -> None:
+    *live, compact = blocks(page, "sh")
+    run_all(node_with_a_dead_letter, live)
+    node_with_a_dead_letter.stop()
+    run_all(node_with_a_dead_letter, [compact])
+
+
+@pytest.mark.parametrize("page", ["docs/operations.md", "docs/zh/operations.md"])
+def test_the_configuration_of_the_operations_page_is_valid(tmp_path: Path, page: str) -> None:
+    shown = blocks(page, "yaml")
+    assert len(shown) == 2
+    for text in shown:
+        (tmp_path / "config.yaml").write_text(text)
+        arguments = ["config", "check", "--config", str(tmp_path / "config.yaml")]
+        done = CliRunner().invoke(app, arguments)
+        assert (done.exit_code, done.output.strip()) == (0, "ok")
 
 
 def test_the_shipped_configuration_is_valid(tmp_path: Path) -> None:
