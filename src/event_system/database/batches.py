@@ -144,16 +144,20 @@ class SqliteBatchStore:
         return SqliteTransaction(self._connection)
 
     async def commit(self, transaction: Transaction, cursor: int, done: int | None = None) -> None:
+        assert isinstance(transaction, SqliteTransaction)
+        await asyncio.to_thread(self._finish, transaction, cursor, done)
+        self.cursor = max(cursor, self.cursor)
+        transaction.open = False
+        self._tables.lock.release()
+
+    def _finish(self, transaction: SqliteTransaction, cursor: int, done: int | None) -> None:
+        """In a thread: statements that wait for nobody cost the event loop time all the same."""
         tables = self._tables
         transaction.execute(self._save, (cursor,))
         if done is not None:
             tables.failures.settle(self._connection, (), [(tables.listener, done)])
             tables.retries.refresh(self._connection)
-        await asyncio.to_thread(self._connection.execute, "COMMIT")
-        self.cursor = max(cursor, self.cursor)
-        if isinstance(transaction, SqliteTransaction):
-            transaction.open = False
-        tables.lock.release()
+        self._connection.execute("COMMIT")
 
     def roll_back(self, transaction: Transaction) -> None:
         if isinstance(transaction, SqliteTransaction):

@@ -52,7 +52,9 @@ class BatchSubscription(Subscription):
             self._fall_behind(lane)
 
     def _take(self, events: Sequence[Event], group: dict[int, Lane]) -> None:
-        unseen = [event for event in events if event.offset > self._lane.seen]
+        unseen = events
+        if events and events[0].offset <= self._lane.seen:
+            unseen = [event for event in events if event.offset > self._lane.seen]
         if self._put_all(unseen) < len(unseen):
             group.clear()
 
@@ -178,10 +180,13 @@ class BatchSubscription(Subscription):
         if not events:
             return
         each = (self._shared.watch.monotonic() - started) / len(events)
-        now_us = self._shared.now_us()
-        ages = [(now_us - event.received_us) / 1e6 for event in events]
         self.statistics.count(len(events), errors)
+        ages = self._ages(events)
         self._shared.observe(Observed(self.name, [each] * len(events), ages, errors))
+
+    def _ages(self, events: Sequence[Event]) -> list[float]:
+        now_us = self._shared.now_us()
+        return [(now_us - event.received_us) / 1e6 for event in events]
 
 
 def _bytes_of(events: Sequence[Event]) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from event_system.delivery.calls import prepare
 from event_system.delivery.failing import Failing
 from event_system.delivery.lane import Lane
+from event_system.delivery.matching import chosen
 from event_system.delivery.ports import Failure
 from event_system.delivery.statistics import Observed, Statistics
 from event_system.delivery.surroundings import Shared
@@ -177,7 +178,7 @@ class Subscription:
         page = await self._shared.log.read(after, PAGE, wanted)
         for number in [n for n, lane in group.items() if lane.seen != seen[n]]:
             del group[number]  # it has begun to block meanwhile, and forgot what it had read
-        self._take([event for event in page.events if self.matches(event.type)], group)
+        self._take(chosen(page.events, self.matches), group)
         for lane in group.values():
             lane.seen = max(lane.seen, page.through)
             lane.behind = lane.seen < self._shared.routed()
@@ -390,5 +391,9 @@ class Subscription:
             task.cancel()
         if self._workers:
             await asyncio.wait(self._workers, timeout=1.0)
+        self.close()
+
+    def close(self) -> None:
+        """End the handler's idle threads."""
         if self._threads is not None:
             self._threads.close()

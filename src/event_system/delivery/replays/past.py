@@ -82,6 +82,7 @@ class Past:
         self._again = again
         self._meter = meter
         self._traffic = traffic
+        self._first_end = min(replay.ends.values())
         self.matches: Callable[[str], bool] = lambda _: True
 
     async def pick(self, offsets: Sequence[int]) -> list[Event]:
@@ -127,9 +128,10 @@ class Past:
         if len(failures) == FAILURES:
             page = _until(page, failures[-1].offset)
         passed = self._passed(failures)
-        return Slice(
-            [e for e in page.events if e.offset not in passed and self.wants(e)], page.through
-        )
+        if not passed and page.through <= self._first_end and self._meter is None:
+            return page
+        chosen = [e for e in page.events if e.offset not in passed and self.wants(e)]
+        return Slice(chosen, page.through)
 
     async def _dead(self, after: int, lanes: frozenset[int] | None) -> Slice:
         through = min(after + STRIDE, self._replay.through)

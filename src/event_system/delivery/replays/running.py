@@ -107,7 +107,7 @@ class Run:
         )
         if isinstance(live, BatchSubscription):
             store = await live.store.replaying(replay.mark, replay.cursor(BATCH_LANE))
-            return BatchSubscription(live.entry, store, shared)
+            return _ReplayedBatches(live.entry, store, shared)
         lanes = {n: Lane(n, replay.cursor(n)) for n in live.lanes}
         return Subscription(live.entry, lanes, shared)
 
@@ -178,9 +178,11 @@ class Run:
     # Operation
 
     def status(self) -> ReplayStatus:
+        """As of now; it has ended once that is saved."""
         replay = self.snapshot()
-        if replay.state != "running":
+        if self.ended.is_set():
             return status_of(replay, replay.state)
+        replay = msgspec.structs.replace(replay, state="running", ended_us=None)
         state: State = "waiting" if self.subscription.paused else "running"
         rate, _ = self.statistics.rates()
         pace = msgspec.structs.replace(self._taken_up, rate=rate, now_us=self._shared.now_us())
@@ -214,6 +216,13 @@ class Run:
         self._stopping = True
         self.subscription.forget_ahead()
         await self.subscription.stop(grace_seconds)
+
+
+class _ReplayedBatches(BatchSubscription):
+    """Batches of the past: how old their events are is no measure of anything."""
+
+    def _ages(self, events: Sequence[Event]) -> list[float]:
+        return []
 
 
 def _position(lane: Lane) -> int:
@@ -250,7 +259,6 @@ class Running:
         self._changed = changed
         self._handled: Counter[str] = Counter()
         self._failed: Counter[str] = Counter()
-        self._ending: set[asyncio.Task[None]] = set()
 
     async def take_up(self, kept: Sequence[Replay], loaded: Mapping[str, Subscription]) -> None:
         """Go on with what an earlier process left; those of listeners that are gone wait."""
@@ -306,10 +314,7 @@ class Running:
         run.ended.set()
         context = {"listener": name, "replay": last.id, "handled": last.handled}
         _log.info("a replay has ended: %s", last.state, extra={"context": context})
-        if last.state == "done":
-            task = self._shared.loop.create_task(run.stop(0.0), name=f"end of a replay of {name}")
-            self._ending.add(task)
-            task.add_done_callback(self._ending.discard)
+        run.subscription.close()
 
     # Operation
 
@@ -339,6 +344,6 @@ class Running:
     async def stop(self, grace_seconds: float) -> None:
         """Finish what is in hand; the next start goes on from there."""
         stops = [run.stop(grace_seconds) for run in self.by_listener.values()]
-        for result in await asyncio.gather(*stops, *self._ending, return_exceptions=True):
+        for result in await asyncio.gather(*stops, return_exceptions=True):
             if isinstance(result, Exception):
                 _log.error("a replay did not stop cleanly: %s", result)
