@@ -6,7 +6,8 @@ All faults are found before any is told, each with its place.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from event_system.events.catalogue.entry import TypeEntry
 from event_system.kernel.errors import ConfigurationError
+from event_system.node.handles import are_exhausted
 from event_system.node.settings import Settings, is_exposed
 from event_system.node.settings_file import Fault, FileContent, KeyPath, dotted, read_file
 from event_system.node.type_files import TypeFiles, read_type_files
@@ -33,12 +35,16 @@ MAX_SECRET_BYTES = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Valid settings, what deserves a warning, and where each given value came from."""
+    """Valid settings, what deserves a warning, and where each given value came from.
+
+    `seen` is the fingerprint of the `files` that all of it came from.
+    """
 
     settings: Settings
     warnings: list[str]
     sources: dict[str, str]
     files: tuple[Path, ...] = ()
+    seen: bytes = b""
     types: tuple[TypeEntry, ...] = ()
 
 
@@ -91,7 +97,25 @@ def load_settings(
         raise ConfigurationError("\n".join(map(str, given.faults)), files=watched)
     sources = {dotted(key): place for key, place in given.places.items()}
     entries = tuple(types.entries.values())
-    return Loaded(settings, _warnings(settings), sources, watched, entries)
+    return Loaded(settings, _warnings(settings), sources, watched, fingerprint(watched), entries)
+
+
+def fingerprint(files: Iterable[Path]) -> bytes:
+    """A hash of the contents, so that touching a file or swapping equal links does nothing.
+
+    Raises `OSError` without a file handle to look with.
+    """
+    digest = hashlib.sha256()
+    for path in files:
+        try:
+            names = sorted(path.iterdir()) if path.is_dir() else None
+            digest.update(path.read_bytes() if names is None else repr(names).encode())
+        except OSError as error:
+            if are_exhausted(error):
+                raise
+            digest.update(str(error.errno).encode())
+        digest.update(b"\0")
+    return digest.digest()
 
 
 def _take_file(given: _Given, path: Path, content: FileContent) -> None:

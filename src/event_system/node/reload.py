@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
 from event_system.kernel.errors import ConfigurationError, EventSystemError
-from event_system.node.configuration import Loaded
-from event_system.node.handles import are_exhausted
+from event_system.node.configuration import Loaded, fingerprint
 from event_system.node.settings import Settings
 
 POLL_SECONDS = 1.0
@@ -67,7 +64,7 @@ class ConfigWatcher:
         self._files = current.files
         self._load = load
         self._apply = apply
-        self._seen = _fingerprint(current.files)
+        self._seen = current.seen
         self._asked = asyncio.Event()
 
     def request(self) -> None:
@@ -88,7 +85,7 @@ class ConfigWatcher:
     async def _has_changed(self) -> bool:
         """Without a file handle to look with, not now."""
         try:
-            return await asyncio.to_thread(_fingerprint, self._files) != self._seen
+            return await asyncio.to_thread(fingerprint, self._files) != self._seen
         except OSError:
             return False
 
@@ -120,7 +117,7 @@ class ConfigWatcher:
         """
         while True:
             looked_at = self._files
-            self._seen = await asyncio.to_thread(_fingerprint, looked_at)
+            self._seen = await asyncio.to_thread(fingerprint, looked_at)
             try:
                 loaded = await asyncio.to_thread(self._load)
             except ConfigurationError as error:
@@ -139,18 +136,3 @@ class ConfigWatcher:
         _log.info("configuration reloaded", extra={"context": context})
         for key in plan.restart:
             _log.warning("%s has changed; restart needed for it to take effect", key)
-
-
-def _fingerprint(files: Iterable[Path]) -> bytes:
-    """A hash of the contents, so that touching a file or swapping equal links does nothing."""
-    digest = hashlib.sha256()
-    for path in files:
-        try:
-            names = sorted(path.iterdir()) if path.is_dir() else None
-            digest.update(path.read_bytes() if names is None else repr(names).encode())
-        except OSError as error:
-            if are_exhausted(error):
-                raise
-            digest.update(str(error.errno).encode())
-        digest.update(b"\0")
-    return digest.digest()

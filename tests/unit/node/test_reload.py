@@ -112,6 +112,19 @@ async def test_a_bad_file_that_is_new_is_taken_over_once_it_is_mended(tmp_path: 
     assert (site.watcher.refused, site.watcher.applied) == (1, 1)
 
 
+async def test_a_change_between_reading_and_watching_is_noticed(tmp_path: Path) -> None:
+    site = Site(tmp_path / "c.yaml")
+    loaded = site.load()
+    site.path.write_text("event: {async_workers: 7}\n")
+    watcher = ConfigWatcher(loaded, site.load, site.apply)
+    running = asyncio.create_task(watcher.run())
+    async with asyncio.timeout(10):
+        while watcher.settings.event.async_workers != 7:
+            await asyncio.sleep(0.01)
+    running.cancel()
+    assert watcher.applied == 1
+
+
 async def test_a_request_reloads_at_once_and_a_changed_file_soon(tmp_path: Path) -> None:
     site = Site(tmp_path / "c.yaml")
     running = asyncio.create_task(site.watcher.run())
