@@ -18,6 +18,10 @@ ROUNDING = 1e-6
 Name: TypeAlias = int | str
 
 
+SLOWEST = 1e-5
+"""Events a second that a rate has at least, about one a day: times are told in whole seconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rate:
     """`per_second` events on average, up to `burst` at once."""

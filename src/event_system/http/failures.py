@@ -30,6 +30,10 @@ _BY_STATUS: Mapping[int, type[EventSystemError]] = {
     413: BodyTooLargeError,
 }
 _CLIENT_ERRORS = range(400, 500)
+_BODY = "data"
+"""The framework's name for the whole body."""
+_NONE = repr(_BODY)
+"""What the framework says where there is no body."""
 _NO_SPAN = "0" * 16
 _log = logging.getLogger(__name__)
 
@@ -91,9 +95,11 @@ def _invalid(
     of_body = [fault for fault in faults if fault.get("source") == "body"]
     if of_body:
         where = of_body[0].get("key")
-        where = None if where == "data" else where  # the framework's name for the whole body
+        where = None if where == _BODY else where
         detail = "; ".join(str(fault["message"]) for fault in of_body)
-        return InvalidRequestError(detail, where=where)
+        return InvalidRequestError(
+            "a JSON body is needed" if detail == _NONE else detail, where=where
+        )
     found = [_parameter_fault(request, fault) for fault in faults if "key" in fault]
     if not found:
         return InvalidQueryError(error.detail)

@@ -13,6 +13,7 @@ from pydantic import (
     model_validator,
 )
 
+from event_system.events.limits import SLOWEST
 from event_system.kernel.errors import ExposedServerError, InvalidPatternError
 from event_system.kernel.patterns import parse_pattern
 from event_system.node.listener_settings import ListenersSettings, RetrySettings
@@ -174,7 +175,7 @@ class RateSettings(Section):
     rate: float | None = Field(
         None,
         description="Events a second, on average; null is no limit.",
-        gt=0,
+        ge=SLOWEST,
         le=1e9,
         json_schema_extra=LIVE,
     )

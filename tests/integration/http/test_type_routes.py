@@ -232,6 +232,7 @@ async def test_a_trial_that_cannot_be_is_told(
         ("a.b", {"mode": "loose"}, "request.invalid", "mode"),
         ("a.b", {"schema": {"type": "x"}}, "type.invalid", "$.schema.type"),
         ("a.b", {"rate_limit": {"per_second": 0}}, "request.invalid", None),
+        ("a.b", {"rate_limit": {"per_second": 1e-300}}, "request.invalid", None),
         ("a.b", {"misspelt": 1}, "request.invalid", None),
         ("a.b", {"current": 1}, "type.invalid", "$.current"),
         ("a.b", {"deprecated": {"since": "soon"}}, "type.invalid", "$.deprecated.since"),
@@ -251,3 +252,10 @@ async def test_an_entry_of_any_size_is_bounded(client: httpx.AsyncClient) -> Non
     answer = await client.put(LEVEL_UP, json={"description": "x" * 200_000})
 
     assert answer.status_code == 413
+
+
+async def test_a_missing_body_is_told(client: httpx.AsyncClient) -> None:
+    answer = await client.put(LEVEL_UP, headers={"content-type": "application/json"})
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "request.invalid")
+    assert answer.json()["detail"] == "a JSON body is needed"

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from event_system.events.limits import Rate
+from event_system.events.limits import SLOWEST, Rate
 from event_system.kernel.errors import InvalidTypeError
 from event_system.kernel.patterns import is_event_type
 
@@ -36,7 +36,7 @@ class RateLimit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Without `burst` it holds one second's worth.
     """
 
-    per_second: Annotated[float, Meta(gt=0, le=1_000_000)]
+    per_second: Annotated[float, Meta(ge=SLOWEST, le=1_000_000)]
     burst: Annotated[int, Meta(ge=1, le=10_000_000)] | None = None
 
     @property
