@@ -34,8 +34,8 @@ def compressing(app: App) -> App:
     """The application with packed answers."""
 
     async def compressed(scope: MutableMapping[str, Any], receive: Any, send: Send) -> None:
-        accepted = dict(scope["headers"]).get(b"accept-encoding")
-        coding = None if accepted is None else choose(accepted.decode("latin-1"))
+        accepted = [value for name, value in scope["headers"] if name == b"accept-encoding"]
+        coding = choose(b",".join(accepted).decode("latin-1"))
         await app(scope, receive, _Answer(coding, send))
 
     return compressed

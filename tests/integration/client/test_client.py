@@ -9,6 +9,7 @@ import pytest
 from event_system.client import ClientOptions, EventClient, Gap
 from event_system.events.event import Event, event_of
 from event_system.events.listener import Listener
+from event_system.events.ports import DeliveryFilter, Filter
 from event_system.kernel.errors import (
     ClientClosedError,
     EventSystemError,
@@ -274,6 +275,19 @@ async def test_the_past_is_read_page_by_page(site: Site) -> None:
     assert oldest == list(range(1_100))
     assert newest == list(range(1_101, 0, -1))
     assert mine == ["c.d"]
+
+
+async def test_the_past_is_asked_for_by_what_became_of_deliveries(site: Site) -> None:
+    async with EventClient(site.url) as client:
+        await client.trigger("a", id="x")
+        site.deliveries.found = await site.history.find(
+            Filter(), limit=1, newest_first=True, cursor=None
+        )
+        found = [event["id"] async for event in client.events(status="dead", listener="greet")]
+
+    assert found == ["x"]
+    (asked,) = site.deliveries.asked
+    assert asked[1] == DeliveryFilter(status="dead", listener="greet")
 
 
 async def test_a_question_that_cannot_be_answered_is_refused(site: Site) -> None:

@@ -37,7 +37,7 @@ def test_any_header_chooses_something_or_nothing(accepted: str) -> None:
 
 
 async def answered(
-    body: Sequence[bytes], *headers: Header, accepted: bytes | None = b"gzip"
+    body: Sequence[bytes], *headers: Header, accepted: bytes | None = b"gzip", also: bytes = b""
 ) -> list[dict[str, Any]]:
     """The messages that leave for an answer in these parts."""
 
@@ -52,9 +52,16 @@ async def answered(
     async def send(message: Any) -> None:
         sent.append(message)
 
-    asked = [] if accepted is None else [(b"accept-encoding", accepted)]
+    lines = [line for line in (accepted, also) if line]
+    asked = [(b"accept-encoding", line) for line in lines]
     await compressing(app)({"headers": asked}, None, send)
     return sent
+
+
+async def test_all_lines_of_the_header_count() -> None:
+    (head, _) = await answered([b"x" * MIN_BYTES], JSON, accepted=b"br;q=0.9", also=b"gzip;q=0.1")
+
+    assert (b"content-encoding", b"br") in head["headers"]
 
 
 @pytest.mark.parametrize("coding", PREFERRED)
