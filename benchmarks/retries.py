@@ -28,10 +28,14 @@ WITHIN = Limit(at_least=0.9)
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What one node did: retries handled per second, and the load of new events."""
+    """What one node did: retries handled per second, and the load of new events.
+
+    Processor time is that of the node, per new event, the listener's call included.
+    """
 
     claims: float
     ingest: Load
+    cpu_us: float
     rss_mib: float
 
 
@@ -54,6 +58,8 @@ def run(run: Run) -> None:
     run.ratio(f"retries handled {what}", claims, "/s", WITHIN, faults)
     run.ratio(f"events accepted {what}", ingest, "/s", WITHIN, faults)
     run.ratio(f"answer p99 {what}", latency, "ms", faults=faults)
+    times = [(r["full"].cpu_us, r["empty"].cpu_us) for r in rounds]
+    run.ratio(f"processor time an event {what}", times, "µs", Limit(at_most=1.1), faults)
     more = [r["full"].rss_mib - r["empty"].rss_mib for r in rounds]
     run.figure(f"memory with {parked:,} parked, more than with none", more, "MiB", faults)
 
@@ -66,10 +72,12 @@ def _side(run: Run, directory: Path, dues: range) -> Side:
         stored(at, lambda: wrk(at.url, 64, 1))
         wait_for(lambda: at.listener()["lag"] == 0, 60, 0.05)
         before = int(at.listener()["handled"])
+        spent = at.cpu_seconds()
         ingest = handled(at, stored(at, lambda: wrk(at.url, 64, run.seconds)), before)
+        spent = at.cpu_seconds() - spent
         if (left := at.listener()["dead"]) != 0:
             ingest = ingest.doubted(f"{left} retries died")
-        return Side(claims, ingest, at.rss_mib())
+        return Side(claims, ingest, spent / ingest.stored * 1e6, at.rss_mib())
 
 
 def _claims(at: Node, due: int) -> float:
