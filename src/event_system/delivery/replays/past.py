@@ -19,8 +19,12 @@ STRIDE = 100_000
 """Offsets in which one step looks for dead letters."""
 BEAT_SECONDS = 0.1
 """With a limited rate events come in portions of this time."""
-REST = 1.0
-"""While new events come in, reading rests for this many times as long as it and handling took."""
+LARGE_PAGE = 4000
+"""Events that are read at once while nothing else happens."""
+SMALL_PAGE = 250
+"""Events that are read at once while new ones come in."""
+REST = 4.0
+"""Then reading rests for this many times as long as it and handling took."""
 
 FailuresIn: TypeAlias = Callable[[int, int, int], Awaitable[list[Failure]]]
 """The listener's failures above one offset up to another, the first few, by offset."""
@@ -65,6 +69,7 @@ class Past:
     Left out is what lies beyond a lane's end, what is parked (its retries have it already), what
     became a dead letter after the replay began, and, where only what was missed is wanted, what
     was handled. Dead letters from before are given to `again`: they have all attempts before them.
+    `room` is what the subscription can always take at once.
     """
 
     def __init__(
@@ -84,6 +89,7 @@ class Past:
         self._traffic = traffic
         self._first_end = min(replay.ends.values())
         self.matches: Callable[[str], bool] = lambda _: True
+        self.room = 0
 
     async def pick(self, offsets: Sequence[int]) -> list[Event]:
         return await self._log.pick(offsets)
@@ -91,7 +97,10 @@ class Past:
     async def read(self, after: int, limit: int, lanes: frozenset[int] | None = None) -> Slice:
         """As `EventLog.read`, but it may take its time."""
         if rest := self._traffic.rest():
+            limit = min(limit, SMALL_PAGE)
             await asyncio.sleep(rest)
+        else:
+            limit = max(limit, min(self.room, LARGE_PAGE))
         if after >= self._replay.through:
             return Slice([], after)
         if self._everything(after):

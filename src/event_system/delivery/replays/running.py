@@ -88,6 +88,7 @@ class Run:
         self.subscription = child = await self._subscribe()
         child.statistics = self._live.statistics
         self._past.matches = child.matches
+        self._past.room = child.capacity // 2 if BATCH_LANE in child.lanes else 0
         selection = Selection(state=BLOCKING, listener=child.name)
         page = await self._retries.find(selection, MOST_BLOCKING, None, newest_first=False)
         for failure in page.failures:
