@@ -41,3 +41,14 @@ async def batch(events: list[Event], tx: Transaction) -> None:
 @listener("test.sync", name="sync", mode="sync")
 async def sync(event: Event) -> None:
     _swallow(event)
+
+
+@listener("test.past", name="past", retry=THRICE)
+async def past(event: Event) -> None:
+    _swallow(event)
+
+
+@listener("test.past", name="past-batch", batch=10, retry=THRICE)
+async def past_batch(events: list[Event], tx: Transaction) -> None:
+    for event in events:
+        _swallow(event)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from event_system.delivery.holds import DeliveryHolds
 from event_system.delivery.ports import BLOCKING, Selection
 from event_system.events.event import Event
-from event_system.events.ports import Transaction
+from event_system.events.ports import Hold, Transaction
 from event_system.events.retry import Retry
 from event_system.kernel.errors import (
     ListenerNotFoundError,
@@ -155,3 +156,31 @@ async def test_a_removed_listeners_replay_waits_and_is_forgotten_with_it(tmp_pat
             await bench.replays.cancel("x", replay.id)
         await bench.control.purge("x")
         assert await bench.replays.list("x") == []
+
+
+async def test_retention_leaves_what_a_replay_has_before_it(tmp_path: Path) -> None:
+    log, seen = MemoryLog(), Seen()
+    async with Bench(tmp_path, log, [single(seen.one)]) as bench:
+        feed(log, 30)
+        await quiet(bench)
+        holds = DeliveryHolds(bench.dispatcher, bench.store)
+        free = holds.needed()
+        await bench.control.pause("x", 2**52)
+        replay = await bench.replays.start("x", 5)
+        held = holds.needed()
+        await bench.control.resume("x")
+        await ended(bench, replay)
+        assert holds.needed() == free
+    assert held == Hold(4, f"x (replay {replay.id})")
+
+
+async def test_a_replay_tells_that_old_events_had_been_deleted(tmp_path: Path) -> None:
+    log, seen = MemoryLog(), Seen()
+    async with Bench(tmp_path, log, [single(seen.one)]) as bench:
+        feed(log, 30)
+        await quiet(bench)
+        log.floor = 10
+        late = await ended(bench, await bench.replays.start("x", 11))
+        early = await ended(bench, await bench.replays.start("x", 1))
+    assert late.detail is None
+    assert "up to offset 10" in (early.detail or "")
