@@ -152,3 +152,20 @@ def test_without_any_file_handle_nothing_is_lost_and_it_is_said_once(tmp_path: P
     assert [m["message"] for m in node.messages() if m["level"] == "ERROR"] == [
         m["message"] for m in node.messages() if "code" in m["context"]
     ]
+
+
+def test_slow_clients_of_the_metrics_port_are_closed_and_few(tmp_path: Path) -> None:
+    """It has no settings of its own: ten seconds for a request, 64 connections."""
+    with NodeProcess(tmp_path) as node, ExitStack() as slow:
+        began = time.monotonic()
+        address = ("127.0.0.1", node.metrics_port)
+        crowd_of = [slow.enter_context(socket.create_connection(address, 30)) for _ in range(64)]
+        for connection in crowd_of[::2]:
+            connection.sendall(b"GET /metrics HTTP/1.1\r\nX-Slow: ")
+        with socket.create_connection(address, 10) as one_more:
+            assert b'"server.connections"' in read_all(one_more)
+        for connection in crowd_of:
+            assert read_all(connection) == b""
+        assert 8 < time.monotonic() - began < 25
+        assert node.metrics()["http_connections"] == 0
+    assert codes(node) == ["server.connections"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
 from collections.abc import Iterator
 
@@ -132,6 +133,24 @@ def test_an_endless_chunked_body_is_cut_off_in_bounded_memory(node: NodeProcess,
 def test_a_client_that_never_finishes_is_closed(node: NodeProcess, beginning: bytes) -> None:
     answer = node.raw(beginning)
     assert answer == b"" or problem(answer)["code"] == "request.timeout"
+
+
+@pytest.mark.parametrize("beginning", ["GET /health HTTP/1.1\r\nX: ", "GET /", "chunked", "long"])
+def test_a_client_that_drips_bytes_for_ever_is_closed(node: NodeProcess, beginning: str) -> None:
+    head = "POST /api/events/batch HTTP/1.1\r\nHost: x\r\n"
+    bodies = {
+        "chunked": f"{head}Transfer-Encoding: chunked\r\n\r\nfff\r\n",
+        "long": f"{head}Content-Length: 1000\r\n\r\n",
+    }
+    with socket.create_connection(("127.0.0.1", node.port), 10) as connection:
+        connection.sendall(bodies.get(beginning, beginning).encode())
+        drops = 0
+        while not select.select([connection], [], [], 0.1)[0]:
+            connection.sendall(b"G")
+            drops += 1
+            assert drops < 60
+        answer = read_all(connection)
+    assert problem(answer)["code"] == "request.timeout"
 
 
 def test_endless_headers_are_refused(node: NodeProcess) -> None:
