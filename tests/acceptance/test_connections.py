@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import select
 import socket
 import sys
 import time
@@ -45,7 +46,7 @@ def test_ten_thousand_idle_connections_cost_little_and_hold_up_nobody(tmp_path: 
         assert trigger(one, "first").status_code == 200
         before = node.rss_bytes()
         with crowd(node.port, IDLE) as open_:
-            wait_until(lambda: node.metrics()["http_connections"] == open_ + 1)
+            wait_until(lambda: node.metrics()["http_connections"] == open_ + 1, 30)
             each = (node.rss_bytes() - before) / open_
             busy = node.cpu_seconds()
             seconds = [timed(one, f"e-{number}") for number in range(200)]
@@ -169,3 +170,17 @@ def test_slow_clients_of_the_metrics_port_are_closed_and_few(tmp_path: Path) -> 
         assert 8 < time.monotonic() - began < 25
         assert node.metrics()["http_connections"] == 0
     assert codes(node) == ["server.connections"]
+
+
+def test_an_idle_connection_is_kept_as_long_as_the_setting_says(tmp_path: Path) -> None:
+    config = "server: {keep_alive: 7s}"
+    ask = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+    with NodeProcess(tmp_path, config) as node, ExitStack() as stack:
+        idle = stack.enter_context(socket.create_connection(("127.0.0.1", node.port), 15))
+        for _ in range(2):
+            idle.sendall(ask)
+            answer = b""
+            while not answer.endswith(b"}"):
+                answer += idle.recv(4096)
+            assert not select.select([idle], [], [], 6)[0]
+        assert idle.recv(1) == b""

@@ -38,6 +38,7 @@ class HttpServer:
         self._config = uvicorn.Config(
             app, log_config=None, access_log=False, lifespan="off", ws="none", http="httptools"
         )
+        self._config.timeout_keep_alive = house.settings.keep_alive  # type: ignore[assignment]
         self._config.load()
         self._protocol: Callable[..., BoundedProtocol] = (
             partial(BoundedProtocol, house)
