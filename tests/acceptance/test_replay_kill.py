@@ -95,7 +95,7 @@ class Drill:
         (self.node.directory / "kill.plan").unlink()
         self.node.start()
         with self.node.client() as client:
-            wait_until(lambda: _settled(client), 60)
+            wait_until(lambda: _settled(client), 60 + 3 * ROUNDS)
             found = {name: _replays(client, name)[::-1] for name in NAMES}
         assert self.node.stop() == 0
         return found

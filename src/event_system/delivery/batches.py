@@ -171,9 +171,14 @@ class BatchSubscription(Subscription):
         return None if error is None else self.failing.fail(event, error, attempts, parked=True)
 
     def _settle(self, lane: Lane, events: Sequence[Event]) -> None:
-        for _ in events:
-            lane.channel.popleft()
-        self._bytes -= _bytes_of(events)
+        """Take what is complete out of the channel; its bytes are told roughly, and 0 at the end."""
+        channel, count = lane.channel, len(events)
+        self._bytes -= self._bytes * count // len(channel)
+        if count == len(channel):
+            channel.clear()
+        else:
+            for _ in events:
+                channel.popleft()
         lane.cursor = events[-1].offset
 
     def _report(self, events: Sequence[Event], errors: int, started: float) -> None:
