@@ -213,7 +213,7 @@ class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
     `state`: `handled`, `pending`, `skipped` (the filter said no), `retrying` (its last attempt
     ended in `error` at `at`; the next one is `due`) or `dead` (there is none). A sync listener's
     is `handled` unless it failed: it ran before the sender was answered, or a crash
-    interrupted it.
+    interrupted it. `replay` is the number of the replay that has the event still before it.
     """
 
     listener: str
