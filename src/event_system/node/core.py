@@ -22,7 +22,7 @@ from event_system.delivery.dead_letters import DeadLetters
 from event_system.delivery.dispatcher import Dispatcher, Tools
 from event_system.delivery.holds import DeliveryHolds
 from event_system.delivery.pauses import Pauses
-from event_system.delivery.ports import Counts, Failure
+from event_system.delivery.ports import Counts
 from event_system.delivery.removed import Removed
 from event_system.delivery.replays.replays import Replays
 from event_system.delivery.search import DeliverySearch
@@ -77,26 +77,38 @@ class Core:
         machine: Machine,
     ) -> None:
         self.duplicates = 0
-        loop = asyncio.get_running_loop()
-        clock = machine.clock
-        self._now_us = clock.now_us
-        self._now_us = clock.now_us
+        self._machine = machine
+        self._loop = asyncio.get_running_loop()
+        self._now_us = machine.clock.now_us
         self._declared = [*found.listeners, SELF_TEST]
         listeners = with_overrides(self._declared, overrides)
         self.registry = Registry(enabled(listeners, overrides))
         self.metrics_manager = MetricsManager()
         self.metrics = EventMetrics(self.metrics_manager)
+        self._lay_log(data_dir, settings)
+        self._lay_delivery(data_dir, Registry(listeners))
+        self._lay_intake(data_dir, settings)
+        self._lay_control(found.broken)
+        self._lay_schedules()
+        self.apply(settings)
+
+    def _lay_log(self, data_dir: Path, settings: EventSettings) -> None:
+        """Where events are kept, and who looks at them there."""
         self.log = SqliteEventLog(
             LogSettings(
                 directory=data_dir,
                 lanes=settings.lanes,
                 dedupe_window_us=int(settings.dedupe_window.total_seconds() * SECOND_US),
             ),
-            clock=clock,
-            loop=loop,
+            clock=self._machine.clock,
+            loop=self._loop,
             on_commit=self._committed,
         )
         self.tail = LiveTail(self.log)
+
+    def _lay_delivery(self, data_dir: Path, registry: Registry) -> None:
+        """What brings events to their listeners, those that are switched off included."""
+        clock, loop = self._machine.clock, self._loop
         self.state = StateDatabase(data_dir)
         self.state.belong_to(self.log.identity)
         self.watch = Watch(loop, clock.monotonic)
@@ -104,18 +116,18 @@ class Core:
         self.dispatcher = Dispatcher(
             self.log,
             self.state,
-            Registry(listeners),
+            registry,
             self.delivery,
             Tools(
                 watch=self.watch,
                 loop=loop,
-                call_later=machine.call_later,
+                call_later=self._machine.call_later,
                 now_us=clock.now_us,
                 observe=self.metrics.observe,
                 full=self.metrics.channel_full,
                 bind_trace=bind_trace,
                 board=MappedBoard(data_dir),
-                random=lambda: int.from_bytes(machine.random_bytes(6)) / 2**48,
+                random=lambda: int.from_bytes(self._machine.random_bytes(6)) / 2**48,
             ),
             lanes=self.log.lanes,
         )
@@ -123,18 +135,9 @@ class Core:
             self.watch,
             loop,
             observe=self.metrics.observe,
-            record=self._record,
+            record=self.dispatcher.record,
             now_us=clock.now_us,
             bind_trace=bind_trace,
-        )
-        self.manager = EventManager(
-            self.log,
-            self.sync,
-            registry=self.registry,
-            clock=clock,
-            ids=IdFactory(machine.random_bytes),
-            lanes=self.log.lanes,
-            last_received_us=self.log.last_received_us,
         )
         self.retention = Retention(
             self.log,
@@ -142,22 +145,32 @@ class Core:
             now_us=clock.now_us,
             monotonic=clock.monotonic,
         )
-        self.backlog = Backlog(self._lags, clock.monotonic, settings.max_backlog)
         self._sweeping: asyncio.Task[None] | None = None
+
+    def _lay_intake(self, data_dir: Path, settings: EventSettings) -> None:
+        """What decides whether events may come in, and lets them."""
+        clock = self._machine.clock
+        self.manager = EventManager(
+            self.log,
+            self.sync,
+            registry=self.registry,
+            clock=clock,
+            ids=IdFactory(self._machine.random_bytes),
+            lanes=self.log.lanes,
+            last_received_us=self.log.last_received_us,
+        )
+        self.backlog = Backlog(self._lags, clock.monotonic, settings.max_backlog)
         self._types = SqliteCatalogue(data_dir)
         if self._types.is_new and self.log.head:
             _log.warning("catalogue.db was missing: event types made over the API are unknown")
         self.catalogue = Catalogue(self._types, clock)
         self.catalogue.watch(lambda: self.manager.use_rules(self.catalogue))
-        self._lay_control(machine, found.broken)
-        self._lay_schedules(machine, loop)
-        self.apply(settings)
 
-    def _lay_control(self, machine: Machine, broken: dict[str, str]) -> None:
+    def _lay_control(self, broken: dict[str, str]) -> None:
         """What operators see of listeners and do with them."""
-        now_us = machine.clock.now_us
+        clock, now_us, call_later = self._machine.clock, self._now_us, self._machine.call_later
         state, dispatcher = self.state, self.dispatcher
-        self.pauses = Pauses(state.pauses, machine.call_later, now_us, dispatcher.hold)
+        self.pauses = Pauses(state.pauses, call_later, now_us, dispatcher.hold)
         self.removed = Removed(state, state.known, lambda: dispatcher.routed, self.log.lanes)
         self.dead_letters = DeadLetters(dispatcher.failure_places, dispatcher.retries.wake, now_us)
         self.control = Control(lambda: self.registry, dispatcher, self.pauses, self.removed)
@@ -166,16 +179,14 @@ class Core:
             lambda: self.registry,
             dispatcher,
             self.sync,
-            DeliverySearch(
-                lambda: self.registry, dispatcher, self.log.history, machine.clock.monotonic
-            ),
+            DeliverySearch(lambda: self.registry, dispatcher, self.log.history, clock.monotonic),
             broken,
             Away(self.pauses, self.removed),
         )
 
-    def _lay_schedules(self, machine: Machine, loop: asyncio.AbstractEventLoop) -> None:
+    def _lay_schedules(self) -> None:
         """What is to happen later."""
-        now_us, call_later = machine.clock.now_us, machine.call_later
+        now_us, loop, call_later = self._now_us, self._loop, self._machine.call_later
         fired = self.metrics.fired
         self.delayed = DelayedEvents(
             self.log.delayed,
@@ -294,6 +305,3 @@ class Core:
         self.tail.publish(commit)
         self.metrics.committed(commit, seconds)
         self.duplicates += commit.duplicates
-
-    def _record(self, failure: Failure) -> None:
-        self.dispatcher.record(failure)
