@@ -16,7 +16,6 @@ from event_system.kernel.errors import (
     BatchTooLargeError,
     BodyTooLargeError,
     ClientClosedError,
-    EventSystemError,
     UndeliveredError,
 )
 
@@ -33,7 +32,7 @@ class Waiting:
         self.draft = draft
         self.receipt = receipt
 
-    def settle(self, outcome: Receipt | EventSystemError) -> None:
+    def settle(self, outcome: Receipt | Exception) -> None:
         """Tell who waits; nobody does where the future was cancelled."""
         if self.receipt.done():
             return
@@ -166,8 +165,8 @@ class Outbox:
                 if len(batch) > 1:
                     batch = batch[: len(batch) // 2]
                     continue
-                outcomes: list[Receipt | EventSystemError] = [error]
-            except EventSystemError as error:
+                outcomes: list[Receipt | Exception] = [error]
+            except Exception as error:  # noqa: BLE001 - whatever it is, who waits must be told
                 outcomes = [error] * len(batch)
             else:
                 outcomes = _outcomes(receipt)
@@ -216,7 +215,7 @@ class Outbox:
             raise _undelivered(left)
 
 
-def _outcomes(receipt: BatchReceipt) -> list[Receipt | EventSystemError]:
+def _outcomes(receipt: BatchReceipt) -> list[Receipt | Exception]:
     """One for each event of the batch, in its order."""
     faults = {fault.index: fault for fault in receipt.faults}
     stored = iter(receipt.events)

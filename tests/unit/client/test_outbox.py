@@ -181,6 +181,19 @@ async def test_a_batch_that_fails_fails_its_events_and_no_later_ones(node: Node)
     await outbox.close(0)
 
 
+async def test_a_fault_of_the_program_reaches_those_who_wait(node: Node) -> None:
+    outbox = Outbox(node.post, ClientOptions())
+    node.failure = RuntimeError("nobody thought of this")
+    lost = await outbox.put(event(1))
+    await outbox.flush()
+    node.failure = None
+    later = await outbox.put(event(2))
+    await outbox.flush()
+
+    assert isinstance(lost.exception(), RuntimeError)
+    assert later.result().offset == 2
+
+
 async def test_a_node_that_takes_smaller_batches_gets_them(node: Node) -> None:
     node.most = 3
     outbox = Outbox(node.post, ClientOptions(batch_events=10))
