@@ -42,11 +42,16 @@ def test_a_replay_rests_only_while_new_events_come_in() -> None:
     traffic = Traffic(lambda: routed[0], lambda: clock[0])
     clock[0] = 0.02
     quiet = traffic.rest()
-    clock[0], routed[0] = 0.05, 6
+    clock[0], routed[0] = 0.025, 6
     busy = traffic.rest()
+    clock[0] = 0.8
+    still = traffic.rest()
+    clock[0] = 1.1
+    calm = traffic.rest()
 
-    assert quiet == 0
+    assert (quiet, calm) == (0, 0)
     assert 0 < busy <= BEAT_SECONDS
+    assert 0 < still <= BEAT_SECONDS
 
 
 def test_progress_is_the_part_of_the_way_of_all_lanes() -> None:

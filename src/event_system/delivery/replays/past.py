@@ -21,9 +21,11 @@ BEAT_SECONDS = 0.1
 """With a limited rate events come in portions of this time."""
 LARGE_PAGE = 4000
 """Events that are read at once while nothing else happens."""
-SMALL_PAGE = 250
+CALM_SECONDS = 1.0
+"""New events count as coming in for this long after the last one."""
+SMALL_PAGE = 100
 """Events that are read at once while new ones come in."""
-REST = 4.0
+REST = 19.0
 """Then reading rests for this many times as long as it and handling took."""
 
 FailuresIn: TypeAlias = Callable[[int, int, int], Awaitable[list[Failure]]]
@@ -53,12 +55,14 @@ class Traffic:
         self._routed = routed
         self._monotonic = monotonic
         self._seen = routed()
-        self._at = monotonic()
+        self._at = self._calm_at = monotonic()
 
     def rest(self) -> float:
-        """Seconds to rest, after what was done since the last rest."""
+        """Seconds to rest, after what was done since the last rest; 0 while nothing comes in."""
         now, routed = self._monotonic(), self._routed()
-        rest = min((now - self._at) * REST, BEAT_SECONDS) if routed != self._seen else 0.0
+        if routed != self._seen:
+            self._calm_at = now + CALM_SECONDS
+        rest = min((now - self._at) * REST, BEAT_SECONDS) if now < self._calm_at else 0.0
         self._seen, self._at = routed, now + rest
         return rest
 
