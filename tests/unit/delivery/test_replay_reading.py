@@ -59,6 +59,7 @@ def test_progress_is_the_part_of_the_way_of_all_lanes() -> None:
 
     assert (half.progress, half.offset) == (0.5, 10)
     assert replay().progress == 0
+    assert replay(through=10, cursors={0: 10, 1: 10}).progress == 1
     assert replay(state="done", cursors={0: 110, 1: 10}).progress == 1
     assert half.cursor(1) == 10
     assert half.cursor(7) == 10

@@ -57,8 +57,10 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def progress(self) -> float:
         """The part of the way that is done, 0 to 1; lanes run ahead of `offset`."""
-        if self.state == "done" or self.through <= self.after or not self.cursors:
-            return float(self.state == "done")
+        if self.state == "done" or self.through <= self.after:
+            return 1.0
+        if not self.cursors:
+            return 0.0
         way = self.through - self.after
         return sum((at - self.after) / way for at in self.cursors.values()) / len(self.cursors)
 
