@@ -23,7 +23,7 @@ from event_system.eventlog.sqlite.search import Snapshot
 from event_system.events.ports import Holds
 from event_system.kernel.errors import EventSystemError
 
-CHUNK_EVENTS = 1000
+CHUNK_EVENTS = 250
 REST = 4.0
 """After each chunk ingest has the disk for this many times as long as the chunk took."""
 
