@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import apsw
 import pytest
 
 from event_system.eventlog.sqlite import log as log_module
@@ -25,11 +26,15 @@ class Holds:
     def __init__(self) -> None:
         self.after: int | None = None
         self.offsets: set[int] = set()
+        self.broken: Exception | None = None
 
     def needed(self) -> Hold | None:
         return None if self.after is None else Hold(self.after, "slow")
 
     async def held(self, first: int, last: int) -> list[int]:
+        broken, self.broken = self.broken, None
+        if broken is not None:
+            raise broken
         return sorted(at for at in self.offsets if first <= at <= last)
 
 
@@ -187,3 +192,23 @@ async def test_a_reader_from_the_beginning_gets_what_is_left(site: Site) -> None
     await site.sweep(max_age_us=1)
     page = await site.log.read(0, 100)
     assert [event.offset for event in page.events] == [36, 37, 38, 39, 40]
+
+
+async def test_a_store_that_cannot_be_read_delays_the_sweep_and_ends_nothing(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    await site.append(10)
+    site.clock.us = 100
+    site.holds.broken = apsw.FullError("database or disk is full")
+    running = asyncio.create_task(site.retention.run())
+    site.retention.change(RetentionSettings(max_age_us=50))
+    async with asyncio.timeout(10):
+        while not caplog.messages:
+            await asyncio.sleep(0.001)
+        site.retention.change(RetentionSettings(max_age_us=50))
+        while await site.offsets() != [10]:
+            await asyncio.sleep(0.001)
+    running.cancel()
+    await asyncio.wait([running])
+
+    assert caplog.messages == ["old events could not be deleted: database or disk is full"]

@@ -21,7 +21,6 @@ import apsw
 from event_system.eventlog.sqlite.log import SqliteEventLog
 from event_system.eventlog.sqlite.search import Snapshot
 from event_system.events.ports import Holds
-from event_system.kernel.errors import EventSystemError
 
 CHUNK_EVENTS = 250
 REST = 4.0
@@ -83,8 +82,8 @@ class Retention:
             if self.settings.is_on:
                 try:
                     await self.sweep()
-                except EventSystemError as error:
-                    _log.error("old events could not be deleted: %s", error.detail)
+                except Exception as error:  # noqa: BLE001 - the next sweep tries again
+                    _log.error("old events could not be deleted: %s", error)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), SWEEP_SECONDS)
 
