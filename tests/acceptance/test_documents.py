@@ -183,7 +183,7 @@ def test_what_the_operations_page_shows_is_done(
 ) -> None:
     *live, compact = blocks(page, "sh")
     run_all(node_with_a_dead_letter, live)
-    node_with_a_dead_letter.stop()
+    assert node_with_a_dead_letter.stop() == 0
     run_all(node_with_a_dead_letter, [compact])
 
 
