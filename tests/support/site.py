@@ -168,30 +168,13 @@ class Site:
         self.catalogue = Catalogue(MemoryCatalogue(), clock)
         self.catalogue.watch(lambda: self.manager.use_rules(self.catalogue))
         self.refused: list[str] = []
-        self.delayed_store = MemoryDelayedStore(self.log)
-        self.delayed = DelayedEvents(
-            self.delayed_store,
-            self.manager,
-            now_us=clock.now_us,
-            loop=asyncio.get_running_loop(),
-            call_later=asyncio.get_running_loop().call_later,
-            observe=lambda delays: None,
-        )
+        self._lay_schedules()
         self.lags: dict[str, int] = {}
         self.ahead = 0.0  # seconds that limits see the clock ahead
         self.limiter = Limiter(lambda: clock.monotonic() + self.ahead)
         self.backlog = Backlog(lambda: self.lags, lambda: clock.monotonic() + self.ahead, 100)
         self.admission = Admission(AdmissionSettings(), self.limiter, self.backlog)
         self.catalogue.watch(lambda: self.admission.use_types(self.catalogue.rates()))
-        self.schedules = Schedules(
-            MemoryScheduleStore(self.log),
-            self.manager,
-            lanes=LANES,
-            now_us=clock.now_us,
-            loop=asyncio.get_running_loop(),
-            call_later=asyncio.get_running_loop().call_later,
-            observe=lambda delays: None,
-        )
         self.ingest = Ingest(
             self.manager,
             self.identify,
@@ -203,6 +186,28 @@ class Site:
         self.app = create_app(self._services())
         house = Housekeeping(HttpSettings(), clock.monotonic)
         self.server = HttpServer(self.app, time.time, house, self.ingest if fast else None)
+
+    def _lay_schedules(self) -> None:
+        """What is to happen later."""
+        loop, now_us = asyncio.get_running_loop(), self.clock.now_us
+        self.delayed_store = MemoryDelayedStore(self.log)
+        self.delayed = DelayedEvents(
+            self.delayed_store,
+            self.manager,
+            now_us=now_us,
+            loop=loop,
+            call_later=loop.call_later,
+            observe=lambda delays: None,
+        )
+        self.schedules = Schedules(
+            MemoryScheduleStore(self.log),
+            self.manager,
+            lanes=LANES,
+            now_us=now_us,
+            loop=loop,
+            call_later=loop.call_later,
+            observe=lambda delays: None,
+        )
 
     def _services(self) -> Services:
         return Services(
