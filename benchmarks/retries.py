@@ -18,7 +18,7 @@ from benchmarks.fill import DAY_US, fill
 from benchmarks.harness import Node, node, scratch, wait_for
 from benchmarks.load import Load, faults_of, handled, stored, wrk
 from benchmarks.report import Limit, Run
-from event_system.database.state import StateDatabase
+from event_system.database.sqlite.state import StateDatabase
 from event_system.delivery.ports import RETRYING, Failure
 
 SLICE = 10_000

@@ -13,7 +13,7 @@ import apsw
 import httpx
 import pytest
 
-from event_system.database.batches import file_name
+from event_system.database.sqlite.batches import file_name
 from tests.support.process import NodeProcess, run_command, wait_until
 
 LISTENERS = Path(__file__).parent / "listeners" / "recording.py"

@@ -9,7 +9,7 @@ from pathlib import Path
 import apsw
 import httpx
 
-from event_system.database.batches import file_name
+from event_system.database.sqlite.batches import file_name
 from tests.support.clients import Clients
 from tests.support.process import NodeProcess, wait_until
 

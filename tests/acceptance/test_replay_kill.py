@@ -17,7 +17,7 @@ import apsw
 import httpx
 import pytest
 
-from event_system.database.batches import file_name
+from event_system.database.sqlite.batches import file_name
 from tests.support.clients import Clients
 from tests.support.process import NodeProcess, wait_until
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import apsw
 
-from event_system.database.batches import file_name
+from event_system.database.sqlite.batches import file_name
 from tests.support.clients import Clients
 from tests.support.process import NodeProcess, wait_until
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import pytest
 
-from event_system.database.catalogue import CATALOGUE_FILE, SqliteCatalogue
+from event_system.database.sqlite.catalogue import CATALOGUE_FILE, SqliteCatalogue
 from event_system.events.catalogue.changes import declared, renewed
 from event_system.events.catalogue.entry import TypeEntry
 from event_system.events.ports import CatalogueStore

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 import apsw
 
-from event_system.database.retries import RetryTable
 from event_system.database.retry_rows import RetryRows
+from event_system.database.sqlite.retries import RetryTable
 from event_system.delivery.ports import DEAD, Failure
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from typing import Any
 
 import apsw
 
-from event_system.database.batches import file_name
+from event_system.database.sqlite.batches import file_name
 from event_system.delivery.replays.replay import ReplayStatus
 from event_system.events.event import Event
 from event_system.events.listener import Listener

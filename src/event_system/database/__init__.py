@@ -1,6 +1,6 @@
-"""The state database: cursors, failed deliveries, and the tables of batch listeners.
+"""The state: cursors, failed deliveries, replays, pauses, batch listeners and event types.
 
-`StateDatabase` (state.py) is the entry point and implements `delivery.ports.CursorStore`;
-`batches.py` holds one file for each batch listener, `listeners.py` pauses and the purge. All of
-it is safe against `kill -9`; it knows SQL and the ports, nothing of HTTP or the node.
+`sqlite/` keeps it in files of a data directory. `retry_rows.py` shows a table of failures to the
+event loop; `board.py` is the file of the events in hand. All of it is safe against `kill -9`; it
+knows SQL and the ports, nothing of HTTP or the node.
 """

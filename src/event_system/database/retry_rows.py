@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import apsw
 
-from event_system.database.retries import RetryTable, Run
+from event_system.database.sqlite.retries import RetryTable, Run
 from event_system.delivery.ports import (
     Counts,
     Due,

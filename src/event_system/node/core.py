@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from event_system.database.board import MappedBoard
-from event_system.database.catalogue import SqliteCatalogue
-from event_system.database.state import StateDatabase
+from event_system.database.sqlite.catalogue import SqliteCatalogue
+from event_system.database.sqlite.state import StateDatabase
 from event_system.delivery.backlog import Backlog
 from event_system.delivery.control import Control
 from event_system.delivery.dead_letters import DeadLetters

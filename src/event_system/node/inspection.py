@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from event_system.database.inspection import (
+from event_system.database.sqlite.inspection import (
     catalogue_files,
     foreign_files,
     furthest_offset,

@@ -9,7 +9,7 @@ from typing import Any
 
 import apsw
 
-from event_system.database.batches import file_name
+from event_system.database.sqlite.batches import file_name
 from event_system.delivery import batches
 from event_system.events.event import Event, event_of
 from event_system.events.listener import Listener

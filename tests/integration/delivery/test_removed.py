@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from event_system.database.batches import file_name
+from event_system.database.sqlite.batches import file_name
 from event_system.events.event import Event
 from event_system.events.listener import Handler, Listener
 from event_system.events.ports import Transaction

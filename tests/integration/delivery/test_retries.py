@@ -11,7 +11,7 @@ from typing import Any
 import apsw
 import pytest
 
-from event_system.database.batches import file_name
+from event_system.database.sqlite.batches import file_name
 from event_system.delivery.ports import DEAD, Selection
 from event_system.events.event import Event, event_of
 from event_system.events.listener import Listener

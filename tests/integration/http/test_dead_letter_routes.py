@@ -181,7 +181,7 @@ async def test_an_unclear_choice_is_refused_and_changes_nothing(action: str, cho
 
 async def test_many_are_counted_and_discarded_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("event_system.delivery.dead_letters.STEP", 3)
-    monkeypatch.setattr("event_system.database.retries.LOOKS", 4)
+    monkeypatch.setattr("event_system.database.sqlite.retries.LOOKS", 4)
     async with serving(Site()) as here, here.client() as client:
         put_some(here)
         typed: list[tuple[str, int]] = []

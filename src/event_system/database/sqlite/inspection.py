@@ -8,8 +8,8 @@ from pathlib import Path
 
 import apsw
 
-from event_system.database.catalogue import CATALOGUE_FILE, LOST_CATALOGUE, read_entries
-from event_system.database.state import LOST_LISTENER, LOST_STATE, STATE_FILE
+from event_system.database.sqlite.catalogue import CATALOGUE_FILE, LOST_CATALOGUE, read_entries
+from event_system.database.sqlite.state import LOST_LISTENER, LOST_STATE, STATE_FILE
 from event_system.kernel.errors import DamagedFileError
 from event_system.sqlite.files import FileReport, guarding, read_only, report, with_faults
 

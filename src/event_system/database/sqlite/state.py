@@ -11,11 +11,11 @@ from typing import TypeVar
 
 import apsw
 
-from event_system.database.batches import SqliteBatchStore, file_name, open_tables
-from event_system.database.listeners import PAUSES_DDL, KnownListeners, PauseTable
-from event_system.database.replays import REPLAYS_DDL, ReplayTable, save_replays
-from event_system.database.retries import RetryTable
 from event_system.database.retry_rows import RetryRows
+from event_system.database.sqlite.batches import SqliteBatchStore, file_name, open_tables
+from event_system.database.sqlite.listeners import PAUSES_DDL, KnownListeners, PauseTable
+from event_system.database.sqlite.replays import REPLAYS_DDL, ReplayTable, save_replays
+from event_system.database.sqlite.retries import RetryTable
 from event_system.delivery.ports import Cursor, Failure, Progress
 from event_system.delivery.replays.replay import Replay
 from event_system.sqlite.files import belong, check_small, guarding

@@ -7,7 +7,7 @@ from typing import Any
 
 import apsw
 
-from event_system.database.listeners import Run
+from event_system.database.sqlite.listeners import Run
 from event_system.delivery.replays.replay import Replay, from_bytes, numbered, to_bytes
 
 KEPT = 100

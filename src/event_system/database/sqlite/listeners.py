@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 import apsw
 
-from event_system.database.batches import file_name, read_cursor
+from event_system.database.sqlite.batches import file_name, read_cursor
 
 T = TypeVar("T")
 

@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 import apsw
 from xxhash import xxh3_64_hexdigest
 
-from event_system.database.retries import RetryTable
 from event_system.database.retry_rows import RetryRows
+from event_system.database.sqlite.retries import RetryTable
 from event_system.delivery.ports import Failure
 from event_system.events.ports import Transaction
 
