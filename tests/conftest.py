@@ -1,11 +1,13 @@
-"""What every test shares: the marker that says which servers a test needs."""
+"""What every test shares: the marker that says which servers it needs, and databases on them."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 
+from tests.support.sql import SharedDatabases
 from tools.services import SERVICES
 
 
@@ -19,3 +21,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if os.environ.get("EVENT_SYSTEM_REQUIRE_SERVICES") == "1":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def databases() -> Iterator[SharedDatabases]:
+    shared = SharedDatabases()
+    yield shared
+    shared.close()

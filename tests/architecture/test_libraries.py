@@ -15,6 +15,9 @@ from tests.architecture.tree import ROOT, modules
 
 # The module of a library and the rooms that may import it. Replacing a library touches these.
 ROOMS = {
+    "alembic": {"sql"},
+    "asyncmy": {"eventlog"},
+    "asyncpg": {"eventlog"},
     "brotli": {"http"},
     "apsw": {"database", "eventlog", "sqlite"},
     "cel_expr_python": {"events"},
@@ -39,9 +42,12 @@ ROOMS = {
     },
     "prometheus_client": {"metrics"},
     "psutil": {"metrics"},
+    "psycopg": set(),
     "pydantic": {"node"},
+    "pymysql": set(),
     "rbloom": {"eventlog"},
     "rich": {"cli"},
+    "sqlalchemy": {"database", "eventlog", "sql"},
     "typer": {"cli"},
     "tzdata": set(),
     "uvicorn": {"http"},
@@ -50,8 +56,8 @@ ROOMS = {
     "yaml": {"cli", "node"},
     "zstandard": {"cli", "http"},
 }
-NOT_IMPORTED = {"httptools", "tzdata"}
-"""One is driven by uvicorn, one holds data for the standard library."""
+NOT_IMPORTED = {"asyncmy", "asyncpg", "httptools", "psycopg", "pymysql", "tzdata"}
+"""Driven by SQLAlchemy or by uvicorn; one holds data for the standard library."""
 OF_USERS = {"pytest": {"testing"}}
 """What those who use a room have anyway; the product runs without it."""
 DISTRIBUTIONS = {"yaml": "pyyaml"}
@@ -91,12 +97,18 @@ def test_no_library_is_carried_along_unused() -> None:
 def test_what_is_imported_is_declared_and_nothing_else() -> None:
     imported = {canonicalize_name(DISTRIBUTIONS.get(name, name)) for name in ROOMS}
 
-    assert set(_names(PROJECT["project"]["dependencies"])) == imported
+    assert set(_names(_product())) == imported
+
+
+def _product() -> list[str]:
+    """What the product declares, its extras included."""
+    extras = PROJECT["project"]["optional-dependencies"].values()
+    return [*PROJECT["project"]["dependencies"], *(line for extra in extras for line in extra)]
 
 
 def test_every_dependency_has_its_line_of_reason() -> None:
     groups = PROJECT["dependency-groups"].values()
-    declared = set(_names(PROJECT["project"]["dependencies"]))
+    declared = set(_names(_product()))
     declared.update(name for group in groups for name in _names(group))
     page = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
 

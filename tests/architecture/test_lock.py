@@ -46,6 +46,8 @@ def _group(name: str) -> set[Wanted]:
 
 def test_the_lock_is_of_the_dependencies_in_pyproject() -> None:
     written = {_written(line) for line in PROJECT["project"]["dependencies"]}
+    for extra, lines in PROJECT["project"]["optional-dependencies"].items():
+        written |= {_written(f"{line}; extra == '{extra}'") for line in lines}
 
     assert {_locked(entry) for entry in PRODUCT["metadata"]["requires-dist"]} == written
 

@@ -716,3 +716,83 @@ class MetricError(EventSystemError):
     code = "metric.invalid"
     title = "Invalid metric"
     remedy = "Mend the name, the labels or the kind that the detail names."
+
+
+class InvalidDsnError(ConfigurationError):
+    """The address of a database cannot be used."""
+
+    code = "database.dsn"
+    title = "The address of the database cannot be used"
+    remedy = "Mend `database.dsn`; docs/configuration.md shows its forms."
+
+
+class MissingDriverError(ConfigurationError):
+    """The libraries that speak to this kind of database are not installed."""
+
+    code = "database.driver"
+    title = "The driver of the database is not installed"
+    remedy = "Run the `pip install` line that the detail names."
+
+
+class DatabaseRefusedError(ConfigurationError):
+    """The server answers, but does not let this user into this database, or lacks a right."""
+
+    code = "database.refused"
+    title = "The database server refuses"
+    remedy = "Check user, password and database of `database.dsn`, and the user's rights."
+
+
+class DatabaseUnreachableError(StorageError):
+    """The database server is away, or too busy, to answer in time."""
+
+    code = "database.unreachable"
+    title = "The database server does not answer"
+    remedy = "Look at the server and the way to it; the node goes on by itself once it answers."
+
+
+class DatabaseBusyError(StorageError):
+    """No connection came free, or a lock was held too long."""
+
+    code = "database.busy"
+    title = "The database is too busy"
+    remedy = "Try again after the seconds in Retry-After; `database.pool` bounds the connections."
+
+
+class DatabaseConflictError(StorageError):
+    """The transaction collided with others again and again."""
+
+    code = "database.conflict"
+    title = "The transaction collided with others"
+    remedy = "Try again after the seconds in Retry-After."
+
+
+class NewerDatabaseError(EventSystemError):
+    """The tables are those of a newer version of event-system."""
+
+    code = "database.newer"
+    title = "The database belongs to a newer version"
+    remedy = "Run that version, or take the database back with its `event-system db rollback`."
+
+
+class MigrationError(EventSystemError):
+    """The tables could not be brought up to date."""
+
+    code = "database.migration"
+    title = "The database could not be migrated"
+    remedy = "Mend what the detail names and start again: what is done already stays done."
+
+
+class LeaseHeldError(EventSystemError):
+    """Another node holds what one node at a time may hold."""
+
+    code = "lease.held"
+    title = "Another node is at work"
+    remedy = "Stop the node that the detail names, or give this one a database of its own."
+
+
+class LeaseLostError(StorageError):
+    """The node no longer holds what it needs to write; another may hold it now."""
+
+    code = "lease.lost"
+    title = "The node has lost its lease"
+    remedy = "Start the node again; look at the way to the database and at stalls before that."

@@ -1,0 +1,146 @@
+"""Bring a server's tables up to date, one process at a time, by Alembic's steps.
+
+All of it is synchronous: the node runs it in a thread before anything else uses the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+
+from event_system.kernel.errors import DatabaseBusyError, MigrationError, NewerDatabaseError
+from event_system.sql import drivers
+from event_system.sql.dsn import Dsn
+from event_system.sql.failures import translated
+
+VERSION_TABLE = "schema_version"
+LOCK_WAIT_SECONDS = 120
+_LOCK_KEY = 0x6576_656E_7473
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One migration: its revision and what it does."""
+
+    revision: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where a database stands; `current` is None where it is empty."""
+
+    current: str | None
+    newest: str | None
+    pending: tuple[Step, ...]
+
+
+def upgrade(dsn: Dsn, target: str = "head") -> Status:
+    """Run the pending steps up to `target`. Another process that does so is waited for.
+
+    Raises `NewerDatabaseError`, `MigrationError`, `StorageError`.
+    """
+    with _alone(dsn) as connection:
+        if _status(connection).pending:
+            _run(connection, command.upgrade, target)
+        return _status(connection)
+
+
+def downgrade(dsn: Dsn, target: str) -> Status:
+    """Take steps back down to the revision `target`; `base` is an empty database.
+
+    Raises `NewerDatabaseError`, `MigrationError`, `StorageError`.
+    """
+    with _alone(dsn) as connection:
+        _status(connection)
+        _run(connection, command.downgrade, target)
+        return _status(connection)
+
+
+def status(dsn: Dsn) -> Status:
+    """Where the database stands. Raises `NewerDatabaseError`, `StorageError`."""
+    with _connected(dsn) as connection:
+        return _status(connection)
+
+
+def scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "event_system.sql:migrations")
+    config.set_main_option("path_separator", "os")
+    config.attributes["version_table"] = VERSION_TABLE
+    return config
+
+
+def _run(connection: sa.Connection, run: Callable[[Config, str], None], target: str) -> None:
+    config = _config()
+    config.attributes["connection"] = connection
+    try:
+        with translated():
+            run(config, target)
+    except (CommandError, sa.exc.SQLAlchemyError) as error:
+        raise MigrationError(str(getattr(error, "orig", None) or error)) from error
+
+
+def _status(connection: sa.Connection) -> Status:
+    script = scripts()
+    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+    current = context.get_current_revision()
+    connection.rollback()
+    steps = [Step(step.revision, step.doc) for step in script.walk_revisions()][::-1]
+    known = [step.revision for step in steps]
+    if current is not None and current not in known:
+        raise NewerDatabaseError(
+            f"its tables are of revision {current}, this version knows up to "
+            f"{known[-1] if known else 'none'}"
+        )
+    done = known.index(current) + 1 if current is not None else 0
+    return Status(current, known[-1] if known else None, tuple(steps[done:]))
+
+
+@contextmanager
+def _connected(dsn: Dsn) -> Iterator[sa.Connection]:
+    """A connection of its own, without the limits on how long a statement may take."""
+    drivers.demand(dsn.dialect)
+    engine = sa.create_engine(
+        drivers.sync_url(dsn.dialect),
+        connect_args=drivers.sync_arguments(dsn),
+        poolclass=sa.NullPool,
+    )
+    try:
+        with translated(), engine.connect() as connection:
+            if dsn.dialect == "postgresql":
+                connection.execute(sa.text("SET statement_timeout = 0"))
+                connection.execute(sa.text(f"SET lock_timeout = '{LOCK_WAIT_SECONDS}s'"))
+                connection.commit()
+            yield connection
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _alone(dsn: Dsn) -> Iterator[sa.Connection]:
+    """A connection that holds the lock of all migrations of this database."""
+    with _connected(dsn) as connection:
+        if dsn.dialect == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_lock(_LOCK_KEY)))
+            connection.commit()
+            yield connection
+            return
+        name = "event-system " + blake2b(dsn.database.encode(), digest_size=16).hexdigest()
+        if connection.scalar(sa.select(sa.func.get_lock(name, LOCK_WAIT_SECONDS))) != 1:
+            raise DatabaseBusyError("Another process has been migrating the database for minutes")
+        connection.rollback()
+        yield connection

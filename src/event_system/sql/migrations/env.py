@@ -1,0 +1,19 @@
+"""What Alembic runs around the steps; `migrate.py` hands the connection in."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from event_system.sql import tables
+from event_system.sql.metadata import METADATA
+
+assert tables.__doc__, "importing the tables puts them on the metadata"
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=METADATA,
+    version_table=context.config.attributes["version_table"],
+    transaction_per_migration=True,
+)
+with context.begin_transaction():
+    context.run_migrations()
