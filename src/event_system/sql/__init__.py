@@ -4,6 +4,6 @@
 the column types, `tables/` what is stored, `migrate.py` brings a server's tables up to date,
 `leases.py` says which node may do what one node at a time does.
 
-What the tables mean is the business of the rooms that own them. Nothing here is imported where a
-node runs embedded: the drivers come with `event-system[postgres]` and `event-system[mysql]`.
+What the tables mean is the business of the rooms that own them. Where a node runs embedded
+nothing here but `dsn.py` is imported: the drivers come with `event-system[postgres]`, `[mysql]`.
 """

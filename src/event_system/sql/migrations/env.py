@@ -7,8 +7,7 @@ from alembic import context
 from event_system.sql import tables
 from event_system.sql.metadata import METADATA
 
-assert tables.__doc__, "importing the tables puts them on the metadata"
-
+tables.declare()
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=METADATA,

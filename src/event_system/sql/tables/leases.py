@@ -1,0 +1,21 @@
+"""Who may do what one node at a time does."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from event_system.sql.metadata import METADATA, TABLE_OPTIONS, Key, Micros, Name
+
+LONGEST_NAME = 64
+LONGEST_OWNER = 255
+
+LEASES = sa.Table(
+    "leases",
+    METADATA,
+    sa.Column("name", Name(LONGEST_NAME), primary_key=True),
+    sa.Column("owner", Name(LONGEST_OWNER), nullable=False),
+    sa.Column("epoch", Key, nullable=False),
+    sa.Column("expires_us", Micros, nullable=False),
+    **TABLE_OPTIONS,
+)
+"""`epoch` grows with every change of hands; `expires_us` is by the database's clock, 0 is free."""
