@@ -39,7 +39,7 @@ _GO = re.compile(
     re.DOTALL,
 )
 _PLACE = re.compile(
-    r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<host>[^\[\]:]*))(?::(?P<port>[0-9]{1,5}))?"
+    r"(?:\[(?P<v6>[0-9A-Fa-f:.]+(?:%[0-9A-Za-z]+)?)\]|(?P<host>[^\[\]:]*))(?::(?P<port>[0-9]{1,5}))?"
 )
 _DURATION = re.compile(r"(?P<count>[0-9]{1,6})(?P<unit>ms|s|m)?")
 _SECONDS = {None: 1.0, "ms": 0.001, "s": 1.0, "m": 60.0}
@@ -123,7 +123,7 @@ def _from_url(match: re.Match[str]) -> Dsn:
     host, port = _place(place, dialect)
     plain = Dsn(
         dialect=dialect,
-        host=unquote(host),
+        host=host,
         port=port,
         user=unquote(user),
         password=unquote(password),

@@ -5,10 +5,12 @@ All of it is synchronous: the node runs it in a thread before anything else uses
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import command
@@ -19,10 +21,11 @@ from alembic.util import CommandError
 
 from event_system.kernel.errors import DatabaseBusyError, MigrationError, NewerDatabaseError
 from event_system.sql import drivers
-from event_system.sql.dsn import Dsn
+from event_system.sql.dsn import Dialect, Dsn
 from event_system.sql.failures import translated
 
 VERSION_TABLE = "schema_version"
+LOCATION = "event_system.sql:migrations"
 LOCK_WAIT_SECONDS = 120
 _LOCK_KEY = 0x6576_656E_7473
 
@@ -42,6 +45,14 @@ class Status:
     current: str | None
     newest: str | None
     pending: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """SQL: the tables, and the rows that they begin with."""
+
+    schema: str
+    init_data: str
 
 
 def upgrade(dsn: Dsn, target: str = "head") -> Status:
@@ -72,13 +83,38 @@ def status(dsn: Dsn) -> Status:
         return _status(connection)
 
 
-def scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
+def export(dialect: Dialect) -> Export:
+    """The statements that make an empty database current, for a client of the server."""
+    written = _Statements()
+    config = _config(output_buffer=written)
+    config.attributes["dialect"] = "postgresql" if dialect == "postgresql" else "mysql"
+    command.upgrade(config, "head", sql=True)
+    newest = ScriptDirectory.from_config(_config()).get_current_head()
+    own = [text for text in written.texts if VERSION_TABLE not in text or "CREATE" in text]
+    rows = [text for text in own if text.startswith("INSERT")]
+    version = f"INSERT INTO {VERSION_TABLE} (version_num) VALUES ('{newest}');"  # noqa: S608 - ours
+    return Export(
+        schema="\n\n".join(text for text in own if text not in rows) + "\n",
+        init_data="\n\n".join([*rows, version]) + "\n",
+    )
 
 
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", "event_system.sql:migrations")
+class _Statements(io.StringIO):
+    """What Alembic writes, statement by statement."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def write(self, text: str) -> int:
+        if text.strip():
+            self.texts.append(text.strip())
+        return len(text)
+
+
+def _config(**options: Any) -> Config:
+    config = Config(**options)
+    config.set_main_option("script_location", LOCATION)
     config.set_main_option("path_separator", "os")
     config.attributes["version_table"] = VERSION_TABLE
     return config
@@ -95,7 +131,7 @@ def _run(connection: sa.Connection, run: Callable[[Config, str], None], target: 
 
 
 def _status(connection: sa.Connection) -> Status:
-    script = scripts()
+    script = ScriptDirectory.from_config(_config())
     context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
     current = context.get_current_revision()
     connection.rollback()

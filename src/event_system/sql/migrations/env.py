@@ -1,4 +1,6 @@
-"""What Alembic runs around the steps; `migrate.py` hands the connection in."""
+"""What Alembic runs around the steps; `migrate.py` hands in a connection, or a dialect to write
+the statements for.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,10 @@ from event_system.sql.metadata import METADATA
 
 tables.declare()
 context.configure(
-    connection=context.config.attributes["connection"],
+    connection=context.config.attributes.get("connection"),
+    dialect_name=context.config.attributes.get("dialect"),
+    as_sql=context.is_offline_mode(),
+    literal_binds=context.is_offline_mode(),
     target_metadata=METADATA,
     version_table=context.config.attributes["version_table"],
     transaction_per_migration=True,
