@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import apsw
 
-from event_system.database.retry_rows import RetryRows
+from event_system.database.retry_rows import RetryRows, look
 from event_system.database.sqlite.retries import RetryTable
 from event_system.delivery.ports import DEAD, Failure
 
@@ -21,7 +21,8 @@ class MemoryFailures:
         self._connection = apsw.Connection(":memory:")
         self._table = RetryTable("retries")
         self._table.create(self._connection)
-        self.retries = RetryRows(self._table, self._run, self._run, self._connection)
+        known = look(self._table, self._connection)
+        self.retries = RetryRows(self._table, self._run, self._run, known)
         self.woken: list[str | None] = []
 
     async def _run(self, work: Callable[[apsw.Connection], T]) -> T:
@@ -29,7 +30,7 @@ class MemoryFailures:
 
     def put(self, *failures: Failure) -> None:
         self._table.record(self._connection, failures)
-        self.retries.refresh(self._connection)
+        self.retries.note(look(self._table, self._connection))
 
     def wake(self, listener: str | None, at_us: int) -> None:
         self.woken.append(listener)

@@ -1,13 +1,12 @@
-"""The table of failed deliveries, as it is called from the event loop."""
+"""A table of failed deliveries, as it is called from the event loop."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
-import apsw
+import msgspec
 
-from event_system.database.sqlite.retries import RetryTable, Run
 from event_system.delivery.ports import (
     Counts,
     Due,
@@ -20,29 +19,99 @@ from event_system.delivery.ports import (
     Step,
 )
 
+C = TypeVar("C")
+C_contra = TypeVar("C_contra", contravariant=True)
 T = TypeVar("T")
+Run: TypeAlias = Callable[[Callable[[C], T]], Awaitable[T]]
+"""Calls a function with a connection, where that may block."""
 
 
-class RetryRows:
+class FailureTable(Protocol[C_contra]):
+    """The SQL of a table of failures, on a connection whose transactions the caller holds.
+
+    Each method does what `RetryStore` says of the one with its name.
+    """
+
+    def counts(self, connection: C_contra, /) -> dict[str, Counts]: ...
+    def latest_us(self, connection: C_contra, /) -> int: ...
+    def due(self, connection: C_contra, listener: str, now_us: int, limit: int, /) -> Due: ...
+    def settle(
+        self,
+        connection: C_contra,
+        failures: Sequence[Failure],
+        done: Iterable[tuple[str, int]],
+        /,
+    ) -> None: ...
+    def find(
+        self,
+        connection: C_contra,
+        wanted: Selection,
+        limit: int,
+        after: Place | None,
+        /,
+        *,
+        newest_first: bool,
+    ) -> FailurePage: ...
+    def among(self, connection: C_contra, offsets: Sequence[int], /) -> list[Failed]: ...
+    def walk(
+        self, connection: C_contra, wanted: FailedFilter, limit: int, /, *, newest_first: bool
+    ) -> list[Failed]: ...
+    def between(
+        self, connection: C_contra, listener: str, after: int, through: int, limit: int, /
+    ) -> list[Failure]: ...
+    def count(
+        self, connection: C_contra, wanted: Selection, limit: int, after: Place | None, /
+    ) -> Step: ...
+    def requeue(
+        self,
+        connection: C_contra,
+        wanted: Selection,
+        now_us: int,
+        limit: int,
+        after: Place | None,
+        /,
+    ) -> Step: ...
+    def discard(
+        self, connection: C_contra, wanted: Selection, limit: int, after: Place | None, /
+    ) -> Step: ...
+    def rewind(
+        self, connection: C_contra, now_us: int, limit: int, after: Place | None, /
+    ) -> Step: ...
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What is told of a table without asking it."""
+
+    counts: dict[str, Counts]
+    latest_us: int
+
+
+class RetryRows(Generic[C]):
     """Implements `delivery.ports.RetryStore`: a table, a way to read it and one to write it.
 
-    `write` runs its work in a transaction.
+    `write` runs its work in a transaction. Whoever writes beside it looks at the table in the
+    same transaction and calls `note` once that is committed.
     """
 
     def __init__(
-        self, table: RetryTable, read: Run[Any], write: Run[Any], connection: apsw.Connection
+        self, table: FailureTable[C], read: Run[C, Any], write: Run[C, Any], known: Known
     ) -> None:
         self._table = table
         self._read = read
         self._write = write
-        self.counts: dict[str, Counts] = {}
-        self.latest_us = 0
-        self.refresh(connection)
+        self._known = known
 
-    def refresh(self, connection: apsw.Connection) -> None:
-        """Renew what is known without asking; called after a write, in whatever thread that was."""
-        self.counts = self._table.counts(connection)
-        self.latest_us = self._table.latest_us(connection)
+    @property
+    def counts(self) -> dict[str, Counts]:
+        return self._known.counts
+
+    @property
+    def latest_us(self) -> int:
+        return self._known.latest_us
+
+    def note(self, known: Known) -> None:
+        """Take over what a write has left."""
+        self._known = known
 
     async def due(self, listener: str, now_us: int, limit: int) -> Due:
         found: Due = await self._read(lambda c: self._table.due(c, listener, now_us, limit))
@@ -55,7 +124,7 @@ class RetryRows:
         self, wanted: Selection, limit: int, after: Place | None, *, newest_first: bool
     ) -> FailurePage:
         page: FailurePage = await self._read(
-            lambda c: self._table.find(c, wanted, limit, after, newest_first)
+            lambda c: self._table.find(c, wanted, limit, after, newest_first=newest_first)
         )
         return page
 
@@ -93,11 +162,16 @@ class RetryRows:
     async def rewind(self, now_us: int, limit: int, after: Place | None) -> Step:
         return await self._change(lambda c: self._table.rewind(c, now_us, limit, after))
 
-    async def _change(self, work: Callable[[apsw.Connection], T]) -> T:
-        def write(connection: apsw.Connection) -> T:
+    async def _change(self, work: Callable[[C], T]) -> T:
+        def write(connection: C) -> tuple[T, Known]:
             result = work(connection)
-            self.refresh(connection)
-            return result
+            return result, look(self._table, connection)
 
-        result: T = await self._write(write)
-        return result
+        done: tuple[T, Known] = await self._write(write)
+        self.note(done[1])
+        return done[0]
+
+
+def look(table: FailureTable[C], connection: C) -> Known:
+    """What `RetryRows` tells without asking, as it is in the transaction of this connection."""
+    return Known(table.counts(connection), table.latest_us(connection))

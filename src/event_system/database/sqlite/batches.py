@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import apsw
 from xxhash import xxh3_64_hexdigest
 
-from event_system.database.retry_rows import RetryRows
+from event_system.database.retry_rows import Known, RetryRows, look
 from event_system.database.sqlite.retries import RetryTable
 from event_system.delivery.ports import Failure
 from event_system.events.ports import Transaction
@@ -98,7 +98,8 @@ class BatchTables:
         connection.execute(_DDL)
         self.failures = RetryTable("event_system_retries")
         self.failures.create(connection)
-        self.retries = RetryRows(self.failures, self.read, self.transact, connection)
+        known = look(self.failures, connection)
+        self.retries = RetryRows(self.failures, self.read, self.transact, known)
 
     async def read(self, work: Callable[[apsw.Connection], T]) -> T:
         async with self._reading:
@@ -128,7 +129,7 @@ class SqliteBatchStore:
         self._save = save
 
     @property
-    def retries(self) -> RetryRows:
+    def retries(self) -> RetryRows[apsw.Connection]:
         return self._tables.retries
 
     async def replaying(self, mark: str, start: int) -> SqliteReplayStore:
@@ -145,19 +146,24 @@ class SqliteBatchStore:
 
     async def commit(self, transaction: Transaction, cursor: int, done: int | None = None) -> None:
         assert isinstance(transaction, SqliteTransaction)
-        await asyncio.to_thread(self._finish, transaction, cursor, done)
+        known = await asyncio.to_thread(self._finish, transaction, cursor, done)
+        if known is not None:
+            self.retries.note(known)
         self.cursor = max(cursor, self.cursor)
         transaction.open = False
         self._tables.lock.release()
 
-    def _finish(self, transaction: SqliteTransaction, cursor: int, done: int | None) -> None:
+    def _finish(
+        self, transaction: SqliteTransaction, cursor: int, done: int | None
+    ) -> Known | None:
         """In a thread: statements that wait for nobody cost the event loop time all the same."""
-        tables = self._tables
+        tables, known = self._tables, None
         transaction.execute(self._save, (cursor,))
         if done is not None:
             tables.failures.settle(self._connection, (), [(tables.listener, done)])
-            tables.retries.refresh(self._connection)
+            known = look(tables.failures, self._connection)
         self._connection.execute("COMMIT")
+        return known
 
     def roll_back(self, transaction: Transaction) -> None:
         if isinstance(transaction, SqliteTransaction):
@@ -172,13 +178,14 @@ class SqliteBatchStore:
             async with self._tables.lock:
                 await asyncio.to_thread(self._connection.execute, self._save, (cursor,))
         else:
-            await self._tables.transact(lambda connection: self._fail(connection, cursor, failure))
+            known = await self._tables.transact(lambda c: self._fail(c, cursor, failure))
+            self.retries.note(known)
         self.cursor = max(cursor, self.cursor)
 
-    def _fail(self, connection: apsw.Connection, cursor: int, failure: Failure) -> None:
+    def _fail(self, connection: apsw.Connection, cursor: int, failure: Failure) -> Known:
         connection.execute(self._save, (cursor,))
         self._tables.failures.record(connection, [failure])
-        self.retries.refresh(connection)
+        return look(self._tables.failures, connection)
 
     async def failures_of(self, offset: int) -> list[Failure]:
         return await self._tables.read(lambda c: self._tables.failures.of(c, offset))

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, TypeAlias, TypeVar
+from typing import Any
 
 import apsw
 
+from event_system.database.failures import LOOKS, Entry, at_offsets, counted, page, walked
 from event_system.delivery.ports import (
-    DEAD,
     RETRYING,
     Counts,
     Due,
@@ -30,12 +30,6 @@ from event_system.delivery.ports import (
     Selection,
     Step,
 )
-from event_system.kernel.patterns import matches, parse_pattern
-
-T = TypeVar("T")
-Run: TypeAlias = Callable[[Callable[[apsw.Connection], T]], Awaitable[T]]
-Entry: TypeAlias = tuple[int, int, str, int, str]
-"""at_us, offset, listener, id, type: sorted as lists are."""
 
 _DDL = """
 CREATE TABLE IF NOT EXISTS {t} (
@@ -177,15 +171,7 @@ class RetryTable:
         connection.execute(self._ddl)
 
     def counts(self, connection: apsw.Connection) -> dict[str, Counts]:
-        found: dict[str, Counts] = {}
-        for listener, state, number, first_us in connection.execute(self._counts):
-            before = found.get(listener, Counts())
-            if state == DEAD:
-                found[listener] = Counts(before.retrying, number, before.oldest_us)
-            else:
-                oldest_us = min(first_us, before.oldest_us or first_us)
-                found[listener] = Counts(before.retrying + number, before.dead, oldest_us)
-        return found
+        return counted(connection.execute(self._counts))
 
     def latest_us(self, connection: apsw.Connection) -> int:
         return int(connection.execute(self._latest).get)
@@ -259,14 +245,13 @@ class RetryTable:
         wanted: Selection,
         limit: int,
         after: Place | None,
+        *,
         newest_first: bool,
     ) -> FailurePage:
-        seen, entries = self._walk(connection, wanted, LOOKS, after, newest_first)
-        chosen = entries[:limit]
+        end, entries = self._walk(connection, wanted, LOOKS, after, newest_first)
+        chosen, following = page(end, entries, limit)
         failures = [Failure(*connection.execute(self._by_id, (e[3],)).get) for e in chosen]
-        if len(entries) > limit:
-            return FailurePage(failures, chosen[-1][:3])
-        return FailurePage(failures, seen)
+        return FailurePage(failures, following)
 
     def count(
         self, connection: apsw.Connection, wanted: Selection, limit: int, after: Place | None
@@ -316,23 +301,10 @@ class RetryTable:
     ) -> tuple[Place | None, list[Entry]]:
         """Where the walk over up to `limit` entries ended (None: all seen), and the chosen."""
         if wanted.offsets is not None:
-            return None, self._at_offsets(connection, wanted, newest_first)
-        entries = list(islice(self._entries(connection, wanted, after, newest_first), limit))
-        seen = entries[-1][:3] if len(entries) == limit else None
-        return seen, [e for e in entries if _matches(e, wanted)]
-
-    def _at_offsets(
-        self, connection: apsw.Connection, wanted: Selection, newest_first: bool
-    ) -> list[Entry]:
-        values = json.dumps(sorted(wanted.offsets or ())), wanted.state
-        entries: list[Entry] = sorted(connection.execute(self._at, values), reverse=newest_first)
-        return [
-            e
-            for e in entries
-            if wanted.since_us <= e[0] < wanted.until_us
-            and wanted.listener in (None, e[2])
-            and _matches(e, wanted)
-        ]
+            values = json.dumps(sorted(wanted.offsets)), wanted.state
+            found = connection.execute(self._at, values)
+            return None, at_offsets(found, wanted, newest_first=newest_first)
+        return walked(self._entries(connection, wanted, after, newest_first), wanted, limit)
 
     def _entries(
         self,
@@ -347,10 +319,6 @@ class RetryTable:
             connection.execute(sql, _bounds(wanted, name, after, newest_first)) for name in names
         ]
         return heapq.merge(*cursors, reverse=newest_first)
-
-
-LOOKS = 5_000
-"""Entries that one page looks at."""
 
 
 def _bounds(
@@ -368,10 +336,6 @@ def _bounds(
         elif not newest_first and listener > last:
             offset -= 1
     return {**found, "at": at, "offset": offset}
-
-
-def _matches(entry: Entry, wanted: Selection) -> bool:
-    return wanted.pattern is None or matches(parse_pattern(wanted.pattern), entry[4])
 
 
 def _values(f: Failure) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import apsw
 
-from event_system.database.retry_rows import RetryRows
+from event_system.database.retry_rows import Known, RetryRows, look
 from event_system.database.sqlite.batches import SqliteBatchStore, file_name, open_tables
 from event_system.database.sqlite.listeners import PAUSES_DDL, KnownListeners, PauseTable
 from event_system.database.sqlite.replays import REPLAYS_DDL, ReplayTable, save_replays
@@ -70,7 +70,8 @@ class StateDatabase:
         self.known = KnownListeners(self._run, directory)
         self._table = RetryTable("retries")
         self._table.create(self._connection)
-        self.retries = RetryRows(self._table, self._run, self._transact, self._connection)
+        known = look(self._table, self._connection)
+        self.retries = RetryRows(self._table, self._run, self._transact, known)
 
     def belong_to(self, identity: int) -> None:
         """Be the state of the log of this identity. Raises `ForeignFileError`."""
@@ -110,18 +111,20 @@ class StateDatabase:
         done: Sequence[tuple[str, int]] = (),
         replays: Sequence[Replay] = (),
     ) -> None:
-        def write(connection: apsw.Connection) -> None:
+        def write(connection: apsw.Connection) -> Known | None:
             connection.execute(_SAVE_PROGRESS, (routed,))
             connection.executemany(
                 _SAVE_CURSOR, [(c.listener, c.lane, c.offset, c.caught_up) for c in cursors]
             )
             save_replays(connection, replays)
-            if failures or done:
-                self._table.record(connection, failures)
-                self._table.settle(connection, (), done)
-                self.retries.refresh(connection)
+            if not (failures or done):
+                return None
+            self._table.record(connection, failures)
+            self._table.settle(connection, (), done)
+            return look(self._table, connection)
 
-        await self._transact(write)
+        if (known := await self._transact(write)) is not None:
+            self.retries.note(known)
 
     async def failures_of(self, offset: int) -> list[Failure]:
         return await self._run(lambda connection: self._table.of(connection, offset))
