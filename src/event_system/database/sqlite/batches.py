@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -35,6 +36,8 @@ CREATE TABLE IF NOT EXISTS event_system_replay (
 """
 _SAVE = "UPDATE event_system_cursor SET offset = max(offset, ?) WHERE id = 1"
 _SAVE_REPLAY = "UPDATE event_system_replay SET offset = max(offset, ?) WHERE id = 1"
+INTERRUPT_SECONDS = 0.02
+"""How often a statement is interrupted until it ends: it may have been about to begin."""
 _BEGIN_REPLAY = """
 INSERT INTO event_system_replay VALUES (1, :mark, :start)
 ON CONFLICT (id) DO UPDATE SET mark = :mark, offset = :start WHERE mark <> :mark
@@ -62,17 +65,23 @@ def read_cursor(path: Path) -> int | None:
 
 
 class SqliteTransaction:
-    """Implements `events.ports.Transaction`. Begins with the first statement."""
+    """Implements `events.ports.Transaction`. Begins with the first statement.
+
+    `using` is held while a statement runs.
+    """
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self.open = True
+        self.using = threading.Lock()
 
     def execute(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
-        return self._begun().execute(sql, parameters).fetchall()
+        with self.using:
+            return self._begun().execute(sql, parameters).fetchall()
 
     def executemany(self, sql: str, rows: Sequence[Sequence[Any] | Mapping[str, Any]]) -> None:
-        self._begun().executemany(sql, rows)
+        with self.using:
+            self._begun().executemany(sql, rows)
 
     def _begun(self) -> apsw.Connection:
         if not self.open:
@@ -80,6 +89,11 @@ class SqliteTransaction:
         if not self._connection.in_transaction:
             self._connection.execute("BEGIN")
         return self._connection
+
+    def interrupt(self) -> None:
+        """Bring a statement that is running to its end, and let none begin: `using` is taken."""
+        while not self.using.acquire(timeout=INTERRUPT_SECONDS):
+            self._connection.interrupt()
 
 
 class BatchTables:
@@ -93,6 +107,7 @@ class BatchTables:
         self.listener = listener
         self.connection = connection = connect()
         self.lock = asyncio.Lock()
+        self.endings: set[asyncio.Future[None]] = set()
         self._reader = connect()
         self._reading = asyncio.Lock()
         connection.execute(_DDL)
@@ -166,11 +181,20 @@ class SqliteBatchStore:
         return known
 
     def roll_back(self, transaction: Transaction) -> None:
-        if isinstance(transaction, SqliteTransaction):
-            transaction.open = False
-        self._connection.interrupt()  # a statement that a given-up handler is still running
+        assert isinstance(transaction, SqliteTransaction)
+        transaction.open = False
+        if transaction.using.acquire(blocking=False):
+            self._undo(transaction)
+        else:  # a given-up handler is still running a statement
+            ending = asyncio.ensure_future(asyncio.to_thread(transaction.interrupt))
+            self._tables.endings.add(ending)
+            ending.add_done_callback(self._tables.endings.discard)
+            ending.add_done_callback(lambda _: self._undo(transaction))
+
+    def _undo(self, transaction: SqliteTransaction) -> None:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
+        transaction.using.release()
         self._tables.lock.release()
 
     async def advance(self, cursor: int, failure: Failure | None = None) -> None:

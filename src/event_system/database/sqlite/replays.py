@@ -8,10 +8,7 @@ from typing import Any
 import apsw
 
 from event_system.database.sqlite.listeners import Run
-from event_system.delivery.replays.replay import Replay, from_bytes, numbered, to_bytes
-
-KEPT = 100
-"""Replays that are kept of a listener once they have ended."""
+from event_system.delivery.replays.replay import KEPT, Replay, from_bytes, numbered, to_bytes
 
 REPLAYS_DDL = """
 CREATE TABLE IF NOT EXISTS replays (

@@ -12,6 +12,9 @@ from event_system.kernel.clock import rfc3339
 Mode: TypeAlias = Literal["all", "missed"]
 State: TypeAlias = Literal["running", "waiting", "done", "cancelled"]
 
+KEPT = 100
+"""Replays that are kept of a listener once they have ended."""
+
 MAX_RATE = 1_000_000.0
 """Events per second; more than any listener handles."""
 
