@@ -31,6 +31,7 @@ ROOMS = {
     "msgspec": {
         "cli",
         "client",
+        "database",
         "delivery",
         "eventlog",
         "events",
