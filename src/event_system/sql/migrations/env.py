@@ -1,5 +1,6 @@
-"""What Alembic runs around the steps; `migrate.py` hands in a connection, or a dialect to write
-the statements for.
+"""What Alembic runs around the steps.
+
+`migrate.py` hands in a connection, or a dialect to write the statements for.
 """
 
 from __future__ import annotations
