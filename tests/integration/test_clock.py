@@ -14,6 +14,7 @@ from event_system.events.ports import Receipt
 from event_system.node.core import Core, Machine
 from event_system.node.listeners import Found
 from event_system.node.settings import EventSettings, RetentionSection
+from event_system.node.stores import embedded_stores
 from tests.support.clock import HOUR_US, SECOND_US, HandClock
 
 MINUTE_US = 60 * SECOND_US
@@ -22,7 +23,8 @@ MINUTE_US = 60 * SECOND_US
 @asynccontextmanager
 async def running(path: Path, clock: HandClock, settings: EventSettings) -> AsyncIterator[Core]:
     machine = Machine(clock, os.urandom, asyncio.get_running_loop().call_later)
-    core = Core(path, settings, Found([]), {}, machine)
+    stores = embedded_stores(path, settings, clock, asyncio.get_running_loop())
+    core = Core(stores, settings, Found([]), {}, machine)
     await core.start()
     try:
         yield core

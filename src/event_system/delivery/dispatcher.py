@@ -83,6 +83,7 @@ class Dispatcher:
         """What is not saved yet, by listener and offset; None where it has failed no more."""
         self._registry = registry
         self._held: set[str] = set()
+        self._suspended = False
         self._log = log
         self._store = store
         self._lanes = lanes
@@ -343,9 +344,9 @@ class Dispatcher:
                 subscription.reconfigure(entry)
             self._set_pause(name)
         for name, inline in self.inline.items():
-            inline.paused = (entry := registry.by_name.get(name)) is None
-            if entry is not None:
+            if (entry := registry.by_name.get(name)) is not None:
                 inline.reconfigure(_once(entry))
+            self._set_inline_pause(name)
 
     def hold(self, name: str, held: bool) -> None:
         """Pause a listener, or end that; one that is switched off stays off."""
@@ -353,9 +354,20 @@ class Dispatcher:
         if name in self.subscriptions:
             self._set_pause(name)
 
+    def suspend(self, suspended: bool) -> None:
+        """Let no listener begin anything until this is taken back: another node may be at it."""
+        self._suspended = suspended
+        for name in self.subscriptions:
+            self._set_pause(name)
+        for name in self.inline:
+            self._set_inline_pause(name)
+
+    def _set_inline_pause(self, name: str) -> None:
+        self.inline[name].paused = self._suspended or name not in self._registry.by_name
+
     def _set_pause(self, name: str) -> None:
         subscription = self.subscriptions[name]
-        if name in self._held or name not in self._registry.by_name:
+        if self._suspended or name in self._held or name not in self._registry.by_name:
             subscription.pause()
         elif subscription.paused:
             subscription.resume()

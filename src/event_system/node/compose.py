@@ -38,6 +38,8 @@ from event_system.node.listeners import find_listeners
 from event_system.node.reload import ReloadPlan
 from event_system.node.settings import Settings
 from event_system.node.stall import StallMonitor
+from event_system.node.storage import open_stores
+from event_system.node.stores import Stores
 from event_system.security.keys import KeyRing
 from event_system.version import VERSION
 
@@ -80,9 +82,20 @@ class Authenticator:
 
 
 class Node:
-    """One running process."""
+    """One running process; `open` makes one."""
 
-    def __init__(self, loaded: Loaded, log_handle: LogHandle) -> None:
+    @classmethod
+    async def open(cls, loaded: Loaded, log_handle: LogHandle) -> Node:
+        """Open the stores and build a node on them.
+
+        Raises what their opening raises, and `ListenerDefinitionError`.
+        """
+        settings = loaded.settings
+        directory, clock = Path(settings.data_dir), SystemClock()
+        stores = await open_stores(settings.database, directory, settings.event, clock)
+        return cls(loaded, log_handle, stores)
+
+    def __init__(self, loaded: Loaded, log_handle: LogHandle, stores: Stores) -> None:
         self.settings = settings = loaded.settings
         self._log_handle = log_handle
         clock = SystemClock()
@@ -91,7 +104,7 @@ class Node:
             settings.listeners.modules, use_entry_points=settings.listeners.entry_points
         )
         overrides = _overrides(settings)
-        self.core = Core(Path(settings.data_dir), settings.event, found, overrides, machine)
+        self.core = Core(stores, settings.event, found, overrides, machine)
         self.core.catalogue.declare(loaded.types)
         self._broken = found.broken
         self.authenticator = Authenticator(KeyRing(settings.security.entries()))
@@ -126,6 +139,7 @@ class Node:
             requeued=lambda: self.core.dead_letters.requeued,
             discarded=lambda: self.core.dead_letters.discarded,
         )
+        stores.watch(self.core.metrics_manager)
         watch_replays(self.core.metrics_manager, self.core.dispatcher.replays.numbers)
         watch_admission(
             self.core.metrics_manager,
@@ -241,10 +255,10 @@ class Node:
         return Health(components)
 
     def _database_state(self) -> State:
-        if self.core.log.failure:
+        tenure = self.core.tenure
+        if self.core.log.failure or (tenure is not None and tenure.failure):
             return "down"
-        harmed = self.core.log.index_failure or self.core.log.reader.damage
-        return "degraded" if harmed else "ok"
+        return "degraded" if self.core.log.harm else "ok"
 
     def apply(self, plan: ReloadPlan, loaded: Loaded) -> None:
         """Take over what can change live; all that can fail happens first."""

@@ -216,7 +216,7 @@ def _fault(given: _Given, details: Any) -> Fault:
 
 
 def _is_secret(key: KeyPath) -> bool:
-    return any(part in ("dsn", "hash", "api_keys") for part in key)
+    return any(part in ("dsn", "replicas", "hash", "api_keys", "database") for part in key)
 
 
 def _suggestion(key: KeyPath) -> str:
@@ -238,12 +238,6 @@ def _names_at(key: KeyPath) -> list[str]:
 
 def _warnings(settings: Settings) -> list[str]:
     found = []
-    if settings.database.enabled:
-        found.append(
-            "database.enabled: storing in a database server comes with a later version; this one "
-            f"stores events in the embedded store under {settings.data_dir!r}, whatever "
-            "database.dsn says"
-        )
     if is_exposed(settings):
         found.append(
             f"server.host: {settings.server.host} can be reached from other machines and no API "

@@ -1,6 +1,6 @@
 """The event core of a node: log, listeners and the manager, without any socket.
 
-Built top to bottom from settings, torn down in reverse. `EventSystem` embeds it in another
+Built top to bottom from its stores and settings, torn down in reverse. `EventSystem` embeds it in another
 program; `compose.py` puts the HTTP servers around it.
 """
 
@@ -10,12 +10,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from event_system.database.board import MappedBoard
-from event_system.database.sqlite.catalogue import SqliteCatalogue
-from event_system.database.sqlite.state import StateDatabase
 from event_system.delivery.backlog import Backlog
 from event_system.delivery.control import Control
 from event_system.delivery.dead_letters import DeadLetters
@@ -30,14 +26,14 @@ from event_system.delivery.surroundings import DeliverySettings
 from event_system.delivery.sync import SyncRunner
 from event_system.delivery.view import Away, DeliveryView
 from event_system.delivery.watch import Watch
-from event_system.eventlog.sqlite.log import LogSettings, SqliteEventLog
-from event_system.eventlog.sqlite.retention import Retention, RetentionSettings
+from event_system.eventlog.sqlite.retention import RetentionSettings
 from event_system.events.catalogue.catalogue import Catalogue
 from event_system.events.manager import EventManager, Limits
 from event_system.events.ports import Commit
 from event_system.events.registry import Registry
 from event_system.http.tail import LiveTail
 from event_system.kernel.clock import CallLater, Clock, first_of
+from event_system.kernel.errors import StorageError
 from event_system.kernel.ids import IdFactory
 from event_system.logs.context import bind_trace
 from event_system.metrics.failures import FailureNumbers
@@ -46,11 +42,11 @@ from event_system.metrics.manager import MetricsManager
 from event_system.node.listeners import Found, enabled, with_overrides
 from event_system.node.selftest import SELF_TEST
 from event_system.node.settings import EventSettings
+from event_system.node.stores import SECOND_US, Stores
 from event_system.scheduling.delayed import DelayedEvents
 from event_system.scheduling.schedules import Schedules
 
 _log = logging.getLogger(__name__)
-SECOND_US = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +66,7 @@ class Core:
 
     def __init__(
         self,
-        data_dir: Path,
+        stores: Stores,
         settings: EventSettings,
         found: Found,
         overrides: Mapping[str, Mapping[str, Any]],
@@ -85,32 +81,21 @@ class Core:
         self.registry = Registry(enabled(listeners, overrides))
         self.metrics_manager = MetricsManager()
         self.metrics = EventMetrics(self.metrics_manager)
-        self._lay_log(data_dir, settings)
-        self._lay_delivery(data_dir, Registry(listeners))
-        self._lay_intake(data_dir, settings)
+        self._stores = stores
+        self.log = stores.log
+        self.tail = LiveTail(self.log)
+        self.tenure = stores.tenure
+        stores.told.to = self._committed
+        self._lay_delivery(stores, Registry(listeners))
+        self._lay_intake(stores, settings)
         self._lay_control(found.broken)
         self._lay_schedules()
         self.apply(settings)
 
-    def _lay_log(self, data_dir: Path, settings: EventSettings) -> None:
-        """Where events are kept, and who looks at them there."""
-        self.log = SqliteEventLog(
-            LogSettings(
-                directory=data_dir,
-                lanes=settings.lanes,
-                dedupe_window_us=int(settings.dedupe_window.total_seconds() * SECOND_US),
-            ),
-            clock=self._machine.clock,
-            loop=self._loop,
-            on_commit=self._committed,
-        )
-        self.tail = LiveTail(self.log)
-
-    def _lay_delivery(self, data_dir: Path, registry: Registry) -> None:
+    def _lay_delivery(self, stores: Stores, registry: Registry) -> None:
         """What brings events to their listeners, those that are switched off included."""
         clock, loop = self._machine.clock, self._loop
-        self.state = StateDatabase(data_dir)
-        self.state.belong_to(self.log.identity)
+        self.state = stores.state
         self.watch = Watch(loop, clock.monotonic)
         self.delivery = DeliverySettings()
         self.dispatcher = Dispatcher(
@@ -126,7 +111,7 @@ class Core:
                 observe=self.metrics.observe,
                 full=self.metrics.channel_full,
                 bind_trace=bind_trace,
-                board=MappedBoard(data_dir),
+                board=stores.board,
                 random=lambda: int.from_bytes(self._machine.random_bytes(6)) / 2**48,
             ),
             lanes=self.log.lanes,
@@ -139,15 +124,10 @@ class Core:
             now_us=clock.now_us,
             bind_trace=bind_trace,
         )
-        self.retention = Retention(
-            self.log,
-            DeliveryHolds(self.dispatcher, self.state),
-            now_us=clock.now_us,
-            monotonic=clock.monotonic,
-        )
+        self.retention = stores.sweeper(DeliveryHolds(self.dispatcher, self.state))
         self._sweeping: asyncio.Task[None] | None = None
 
-    def _lay_intake(self, data_dir: Path, settings: EventSettings) -> None:
+    def _lay_intake(self, stores: Stores, settings: EventSettings) -> None:
         """What decides whether events may come in, and lets them."""
         clock = self._machine.clock
         self.manager = EventManager(
@@ -160,10 +140,7 @@ class Core:
             last_received_us=self.log.last_received_us,
         )
         self.backlog = Backlog(self._lags, clock.monotonic, settings.max_backlog)
-        self._types = SqliteCatalogue(data_dir)
-        if self._types.is_new and self.log.head:
-            _log.warning("catalogue.db was missing: event types made over the API are unknown")
-        self.catalogue = Catalogue(self._types, clock)
+        self.catalogue = Catalogue(stores.types, clock)
         self.catalogue.watch(lambda: self.manager.use_rules(self.catalogue))
 
     def _lay_control(self, broken: dict[str, str]) -> None:
@@ -226,6 +203,8 @@ class Core:
         await self.dispatcher.start()
         self.sync.take_places(*self.dispatcher.inline_places())
         self.dispatcher.reconfigure(self.registry)  # pauses those that are held or switched off
+        if self.tenure is not None:
+            self.tenure.watch(lambda holds: self.dispatcher.suspend(not holds))
         await self.removed.start([listener.name for listener in self._declared])
         self.delayed.start()
         self._sweeping = asyncio.create_task(self.retention.run(), name="retention")
@@ -244,12 +223,15 @@ class Core:
         await self.schedules.drain()
         await self.log.flush()
         await self.delayed.drain()
-        await self.dispatcher.stop(grace_seconds)
+        try:
+            await self.dispatcher.stop(grace_seconds)
+        except StorageError as error:
+            _log.error(
+                "the last cursors could not be saved, listeners will see more again: %s", error
+            )
         self.sync.close()
         self.watch.close()
-        await self.log.stop()
-        await self.state.close()
-        await self._types.close()
+        await self._stores.close()
 
     def apply(self, settings: EventSettings) -> None:
         """Take over what can change while the node runs."""
@@ -259,7 +241,7 @@ class Core:
         self.manager.limits = Limits(settings.max_event_size, settings.max_batch_events)
         self.backlog.limit = settings.max_backlog
         self.catalogue.accept(unknown=settings.unknown_types == "accept")
-        self.log.dedupe.window_us = int(settings.dedupe_window.total_seconds() * SECOND_US)
+        self.log.find_duplicates_for(int(settings.dedupe_window.total_seconds() * SECOND_US))
         age, size = settings.retention.max_age, settings.retention.max_size
         age_us = None if age is None else int(age.total_seconds() * SECOND_US)
         self.retention.change(RetentionSettings(age_us, size))

@@ -14,7 +14,6 @@ from event_system.node.quantities import format_duration
 from event_system.node.settings import Settings
 
 MASK = "********"
-_SECRET_KEYS = ("database.dsn", "security.api_keys")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,9 @@ def _flatten(data: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
 def _masked(key: str, value: Any) -> Any:
     if key == "security.api_keys":
         return [entry["name"] for entry in value]
-    return MASK if key in _SECRET_KEYS and value is not None else value
+    if key == "database.replicas":
+        return [MASK for _ in value]
+    return MASK if key == "database.dsn" and value is not None else value
 
 
 def _source(loaded: Loaded, key: str) -> str:

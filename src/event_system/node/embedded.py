@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 import msgspec
+from pydantic import SecretStr
 
 from event_system.delivery.replays.replays import Replays
 from event_system.events.codec import Draft, invalid
@@ -22,8 +23,10 @@ from event_system.events.preconditions import check_conditional
 from event_system.kernel.clock import SystemClock
 from event_system.kernel.errors import BatchTooLargeError, InvalidEventError
 from event_system.node.core import Core, Machine
+from event_system.node.database_settings import DatabaseSettings
 from event_system.node.listeners import Found
 from event_system.node.settings import EventSettings
+from event_system.node.storage import open_stores
 from event_system.node.type_files import declared_types
 from event_system.scheduling.delayed import DelayedEvents
 from event_system.scheduling.schedules import Schedules
@@ -41,10 +44,12 @@ class EventSystem:
     `types` are event types: mappings with a `name` and the members of an entry of a file, or
     paths of files and folders.
     `settings` are those of the `event` section; `machine` is where time and chance come from.
-    One process at a time may use `data_dir`.
+    One process at a time may use `data_dir`. With `database`, a connection string or the
+    settings of the `database` section, events and state are there, and `data_dir` holds only
+    what is of this process.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a node can be given
         self,
         data_dir: str | Path = "data",
         *,
@@ -52,6 +57,7 @@ class EventSystem:
         types: Iterable[Mapping[str, Any] | str | Path] = (),
         source: str = "python",
         settings: EventSettings | None = None,
+        database: str | DatabaseSettings | None = None,
         shutdown_grace: float = 10.0,
         machine: Machine | None = None,
     ) -> None:
@@ -60,13 +66,15 @@ class EventSystem:
         self._types = declared_types(types)
         self._source = source
         self._settings = settings or EventSettings()
+        self._database = _database_settings(database)
         self._grace = shutdown_grace
         self._machine = machine
         self._core: Core | None = None
 
     async def __aenter__(self) -> EventSystem:
         machine = self._machine or _this_machine()
-        self._core = Core(self._data_dir, self._settings, self._found, {}, machine)
+        stores = await open_stores(self._database, self._data_dir, self._settings, machine.clock)
+        self._core = Core(stores, self._settings, self._found, {}, machine)
         self._core.catalogue.declare(self._types)
         await self._core.start()
         return self
@@ -188,6 +196,12 @@ class EventSystem:
 
 def _this_machine() -> Machine:
     return Machine(SystemClock(), os.urandom, asyncio.get_running_loop().call_later)
+
+
+def _database_settings(given: str | DatabaseSettings | None) -> DatabaseSettings:
+    if isinstance(given, str):
+        return DatabaseSettings(enabled=True, dsn=SecretStr(given))
+    return given or DatabaseSettings()
 
 
 def _draft(members: dict[str, Any]) -> Draft:

@@ -58,7 +58,7 @@ async def _run(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    node = Node(loaded, handle)
+    node = await Node.open(loaded, handle)
     watcher = ConfigWatcher(loaded, reload, node.apply)
     loop.add_signal_handler(signal.SIGHUP, watcher.request)
     try:

@@ -6,16 +6,12 @@ import ipaddress
 from datetime import timedelta
 from typing import Any, Literal, Self
 
-from pydantic import (
-    Field,
-    SecretStr,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator, model_validator
 
 from event_system.events.limits import SLOWEST
 from event_system.kernel.errors import ExposedServerError, InvalidPatternError
 from event_system.kernel.patterns import parse_pattern
+from event_system.node.database_settings import DatabaseSettings
 from event_system.node.listener_settings import ListenersSettings, RetrySettings
 from event_system.node.quantities import Duration, Size
 from event_system.node.sections import LIVE, Names, Section
@@ -159,14 +155,6 @@ class TypesSettings(Section):
         description="YAML or JSON files, or folders of them; the API cannot change what is there.",
         json_schema_extra=LIVE,
     )
-
-
-class DatabaseSettings(Section):
-    """A database server for events and state."""
-
-    enabled: bool = Field(False, description="Store in the database that `dsn` names.")
-    dsn: SecretStr | None = Field(None, description="Connection string, Go MySQL form or URL.")
-    dsn_file: str | None = Field(None, description="A file that holds the connection string.")
 
 
 class RateSettings(Section):

@@ -5,5 +5,5 @@ the column types, `tables/` what is stored, `migrate.py` brings a server's table
 `leases.py` says which node may do what one node at a time does.
 
 What the tables mean is the business of the rooms that own them. Where a node runs embedded
-nothing here but `dsn.py` is imported: the drivers come with `event-system[postgres]`, `[mysql]`.
+nothing here but `dsn.py` and `extras.py` is imported: the drivers come with `event-system[postgres]`, `[mysql]`.
 """

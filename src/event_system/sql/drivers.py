@@ -7,13 +7,10 @@ synchronous, the migrations and batch listeners' transactions.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
-from importlib.util import find_spec
 from typing import Any
 
 import sqlalchemy as sa
 
-from event_system.kernel.errors import MissingDriverError
 from event_system.sql.dsn import Dialect, Dsn
 
 APPLICATION = "event-system"
@@ -23,21 +20,6 @@ LONGEST_IDLE_TRANSACTION_SECONDS = 20
 """How long a node that has stopped may hold its locks while its connection still stands."""
 _FORGOTTEN_CONNECTION_SECONDS = 600
 _LARGEST_PACKET_BYTES = 1 << 30
-
-_MODULES: Mapping[Dialect, tuple[str, ...]] = {
-    "postgresql": ("sqlalchemy", "alembic", "asyncpg", "psycopg"),
-    "mysql": ("sqlalchemy", "alembic", "asyncmy", "pymysql"),
-}
-_EXTRAS: Mapping[Dialect, str] = {"postgresql": "postgres", "mysql": "mysql"}
-
-
-def demand(dialect: Dialect) -> None:
-    """Raises `MissingDriverError` where the extra of this dialect is not installed."""
-    absent = [name for name in _MODULES[dialect] if find_spec(name) is None]
-    if absent:
-        raise MissingDriverError(
-            f"{dialect} needs {', '.join(absent)}: pip install 'event-system[{_EXTRAS[dialect]}]'"
-        )
 
 
 def async_url(dialect: Dialect) -> sa.URL:

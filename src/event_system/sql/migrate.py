@@ -149,7 +149,6 @@ def _status(connection: sa.Connection) -> Status:
 @contextmanager
 def _connected(dsn: Dsn) -> Iterator[sa.Connection]:
     """A connection of its own, without the limits on how long a statement may take."""
-    drivers.demand(dsn.dialect)
     engine = sa.create_engine(
         drivers.sync_url(dsn.dialect),
         connect_args=drivers.sync_arguments(dsn),

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from event_system.kernel.clock import Clock
 from event_system.sql import drivers
 from event_system.sql.dsn import Dsn
+from event_system.sql.extras import demand
 from event_system.sql.failures import translated
 
 _log = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ class Pool:
     """Asynchronous connections, each found alive before it is handed out."""
 
     def __init__(self, dsn: Dsn, settings: PoolSettings, *, on_slow: OnSlow | None, clock: Clock):
-        drivers.demand(dsn.dialect)
+        demand(dsn.dialect)
         self.settings = settings
         self._dialect = dsn.dialect
         self._waiting = 0

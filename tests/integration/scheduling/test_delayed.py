@@ -20,6 +20,7 @@ from event_system.kernel.errors import InvalidEventError
 from event_system.node.core import Core, Machine
 from event_system.node.listeners import Found
 from event_system.node.settings import EventSettings
+from event_system.node.stores import embedded_stores
 from event_system.scheduling.ports import WaitingFilter
 from tests.support.clock import HOUR_US, SECOND_US, HandClock
 
@@ -29,7 +30,9 @@ DAY_US = 24 * HOUR_US
 @asynccontextmanager
 async def running(path: Path, clock: HandClock, *listeners: Listener) -> AsyncIterator[Core]:
     machine = Machine(clock, os.urandom, asyncio.get_running_loop().call_later)
-    core = Core(path, EventSettings(), Found(list(listeners)), {}, machine)
+    settings, loop = EventSettings(), asyncio.get_running_loop()
+    stores = embedded_stores(path, settings, clock, loop)
+    core = Core(stores, settings, Found(list(listeners)), {}, machine)
     await core.start()
     try:
         yield core

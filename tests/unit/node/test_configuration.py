@@ -51,8 +51,9 @@ def test_the_deployment_guides_file_is_accepted_as_it_stands(file: Path) -> None
     file.write_text(DEPLOYMENT_GUIDE)
     loaded = load_settings(file, {})
     assert loaded.settings.server.host == "0.0.0.0"
-    assert any("later version" in warning for warning in loaded.warnings)
-    assert any("refuse to start" in warning for warning in loaded.warnings)
+    assert loaded.settings.database.enabled
+    assert str(loaded.settings.database.address) == "mysql://user@localhost:3306/event_system"
+    assert [warning for warning in loaded.warnings if "refuse to start" not in warning] == []
     with pytest.raises(ExposedServerError):
         check_exposure(loaded.settings)
 
@@ -162,3 +163,41 @@ def test_other_addresses_need_a_key_or_a_word(host: str) -> None:
         check_exposure(load_settings(None, {}, {"server.host": host}).settings)
     allowed = {"server.host": host, "server.allow_anonymous": True}
     check_exposure(load_settings(None, {}, allowed).settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "word"),
+    [
+        ("{enabled: true}", "database", "dsn_file"),
+        ("{dsn: 'u:hunter2@tcp(h:x)/d'}", "database.dsn", "IPv6"),
+        ("{dsn: 'oracle://u:hunter2@h/d'}", "database.dsn", "oracle"),
+        ("{replicas: ['u:hunter2@tcp(h)']}", "database.replicas", "Neither"),
+        (
+            "{dsn: 'mysql://u:hunter2@h/d', replicas: ['postgresql://u:hunter2@h/d']}",
+            "database",
+            "same kind",
+        ),
+        ("{pool: {max_open_conns: 5, max_idle_conns: 6}}", "database.pool", "above"),
+        ("{pool: {max_open_conns: 0}}", "database.pool.max_open_conns", "4"),
+        ("{poll_interval: 1h}", "database.poll_interval", "10 seconds"),
+        ("{slow_query_treshold: 1s}", "database.slow_query_treshold", "slow_query_threshold"),
+    ],
+)
+def test_a_fault_of_the_database_is_told_without_its_password(
+    file: Path, text: str, key: str, word: str
+) -> None:
+    file.write_text(f"database: {text}\n")
+
+    (line,) = faults(file)
+
+    assert line.startswith(f"{file}:1: {key}:")
+    assert word in line
+    assert "hunter2" not in line
+
+
+def test_replicas_are_never_shown(file: Path) -> None:
+    file.write_text("database: {replicas: ['u:hunter2@tcp(h)/d', 'u@tcp(i)/d']}\n")
+
+    shown = {row.key: row.value for row in effective_settings(load_settings(file, {}))}
+
+    assert shown["database.replicas"] == [MASK, MASK]

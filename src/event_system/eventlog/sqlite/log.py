@@ -124,9 +124,12 @@ class SqliteEventLog:
         return self._writer.failure
 
     @property
-    def index_failure(self) -> str | None:
-        """Why the index does not grow at present; searches then scan the log."""
-        return self._indexer.failure
+    def harm(self) -> str | None:
+        """Why the index does not grow, so that searches scan the log; or what is damaged."""
+        return self._indexer.failure or self.reader.damage
+
+    def find_duplicates_for(self, window_us: int) -> None:
+        self.dedupe.window_us = window_us
 
     def start(self) -> None:
         self._writer.start()

@@ -1,0 +1,28 @@
+"""Where a node stores: in files of its data directory, or on the database server of its settings."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from event_system.kernel.clock import Clock
+from event_system.kernel.errors import ConfigurationError
+from event_system.node.database_settings import DatabaseSettings
+from event_system.node.settings import EventSettings
+from event_system.node.stores import Stores, embedded_stores
+from event_system.sql.extras import demand
+
+
+async def open_stores(
+    database: DatabaseSettings, directory: Path, settings: EventSettings, clock: Clock
+) -> Stores:
+    """Open what the settings say, brought up to date.
+
+    Raises `DataDirectoryError`, `DamagedFileError`; of a server `MissingDriverError`,
+    `DatabaseRefusedError`, `DatabaseUnreachableError`, `MigrationError`, `NewerDatabaseError`
+    and `LeaseHeldError`.
+    """
+    if not database.enabled:
+        return embedded_stores(directory, settings, clock, asyncio.get_running_loop())
+    demand(database.address.dialect)
+    raise ConfigurationError("the node does not store on a server yet", where="database.enabled")
