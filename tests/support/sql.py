@@ -19,6 +19,7 @@ from event_system.sql import drivers, migrate
 from event_system.sql.database import Database
 from event_system.sql.dsn import Dsn, parse_dsn
 from event_system.sql.pool import PoolSettings
+from event_system.sql.tables.leases import LEASES
 
 SERVERS = {
     "postgresql": "postgresql://root@127.0.0.1:5432/postgres",
@@ -94,6 +95,8 @@ class SharedDatabases:
         if engine not in self._made:
             self._made[engine] = self._stack.enter_context(fresh_database(engine, "shared"))
         else:
+            with connecting(self._made[engine]) as connection:
+                connection.execute(LEASES.delete())  # a test need not release its own
             migrate.downgrade(self._made[engine], "base")
         migrate.upgrade(self._made[engine])
         return self._made[engine]

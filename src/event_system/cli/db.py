@@ -1,4 +1,4 @@
-"""`event-system db`: look after a data directory."""
+"""`event-system db`: look after a data directory, or after the tables on a server."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from event_system.cli.migrations import export_schema, migrate, rollback, status
 from event_system.cli.options import ConfigOption, JsonOption, load
 from event_system.cli.output import console, facts, print_json, table
 from event_system.kernel.clock import rfc3339
+from event_system.kernel.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from event_system.node.inspection import DirectoryReport
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="The data directory.")
+app = typer.Typer(add_completion=False, no_args_is_help=True)
 
 DirectoryOption = Annotated[
     Path | None, typer.Option("--data-dir", help="The data directory; else the configuration's.")
@@ -24,7 +26,7 @@ DirectoryOption = Annotated[
 
 @app.callback()
 def db() -> None:
-    """The data directory: its files, their soundness, their size."""
+    """What is stored: the files of a data directory, or the tables on a database server."""
 
 
 @app.command()
@@ -68,8 +70,23 @@ def compact(
         print_json({"freed_bytes": freed})
 
 
+app.command()(migrate)
+app.command()(rollback)
+app.command()(status)
+app.command("export-schema")(export_schema)
+
+
 def _directory(config: Path | None, data_dir: Path | None) -> Path:
-    return data_dir if data_dir is not None else Path(load(config, {}).settings.data_dir)
+    if data_dir is not None:
+        return data_dir
+    settings = load(config, {}).settings
+    if settings.database.enabled:
+        raise ConfigurationError(
+            f"the node stores in {settings.database.address}: use the server's own tools and "
+            "`event-system db status`, or name a directory with --data-dir",
+            where="database.enabled",
+        )
+    return Path(settings.data_dir)
 
 
 def _size(count: int) -> str:

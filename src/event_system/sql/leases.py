@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from event_system.kernel.errors import LeaseLostError
 from event_system.sql.database import Database
 from event_system.sql.dsn import Dialect
-from event_system.sql.tables.leases import LEASES, LONGEST_OWNER
+from event_system.sql.tables.leases import LEASES, LONGEST_OWNER, now_us
 
 SECOND_US = 1_000_000
 
@@ -110,15 +110,6 @@ def compare(name: str, found: int | None, epoch: int) -> None:
     """Raises `LeaseLostError` where the epoch that `fence` found is another one."""
     if found != epoch:
         raise LeaseLostError(f"another node has taken the lease {name!r}")
-
-
-def now_us(dialect: Dialect) -> sa.ColumnElement[int]:
-    """The database's clock at this very moment, also in a statement that waited for a lock."""
-    seconds = {
-        "postgresql": "extract(epoch FROM clock_timestamp())",
-        "mysql": "unix_timestamp(sysdate(6))",
-    }
-    return sa.cast(sa.literal_column(seconds[dialect]) * SECOND_US, sa.BigInteger)
 
 
 def _of(name: str, epoch: int) -> sa.Update:

@@ -19,10 +19,16 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
-from event_system.kernel.errors import DatabaseBusyError, MigrationError, NewerDatabaseError
+from event_system.kernel.errors import (
+    DatabaseBusyError,
+    LeaseHeldError,
+    MigrationError,
+    NewerDatabaseError,
+)
 from event_system.sql import drivers
 from event_system.sql.dsn import Dialect, Dsn
 from event_system.sql.failures import translated
+from event_system.sql.tables.leases import holders
 
 VERSION_TABLE = "schema_version"
 LOCATION = "event_system.sql:migrations"
@@ -69,10 +75,13 @@ def upgrade(dsn: Dsn, target: str = "head") -> Status:
 def downgrade(dsn: Dsn, target: str) -> Status:
     """Take steps back down to the revision `target`; `base` is an empty database.
 
-    Raises `NewerDatabaseError`, `MigrationError`, `StorageError`.
+    Raises `LeaseHeldError` while a node is at work, `NewerDatabaseError`, `MigrationError` and
+    `StorageError`.
     """
     with _alone(dsn) as connection:
-        _status(connection)
+        if _status(connection).current is not None and (owners := holders(connection)):
+            raise LeaseHeldError(f"{', '.join(owners)} is at work on this database")
+        connection.rollback()
         _run(connection, command.downgrade, target)
         return _status(connection)
 
