@@ -15,11 +15,13 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 import pytest
 import sqlalchemy as sa
 
-from event_system.sql import drivers, migrate
+from event_system.sql import drivers, migrate, tables
 from event_system.sql.database import Database
 from event_system.sql.dsn import Dsn, parse_dsn
+from event_system.sql.metadata import METADATA
 from event_system.sql.pool import PoolSettings
 from event_system.sql.tables.leases import LEASES
+from event_system.sql.tables.log import LOG
 
 SERVERS = {
     "postgresql": "postgresql://root@127.0.0.1:5432/postgres",
@@ -28,6 +30,8 @@ SERVERS = {
 
 ENGINES = [pytest.param(name, marks=pytest.mark.service(name)) for name in SERVERS]
 """For `@pytest.mark.parametrize("engine", ENGINES)` and fixtures' `params`."""
+
+_BLANK = {"head": 0, "floor": 0, "received_us": 0, "lanes": 0, "identity": 0}
 
 
 def _name(engine: str) -> str:
@@ -99,6 +103,18 @@ class SharedDatabases:
                 connection.execute(LEASES.delete())  # a test need not release its own
             migrate.downgrade(self._made[engine], "base")
         migrate.upgrade(self._made[engine])
+        return self._made[engine]
+
+    def emptied(self, engine: str) -> Dsn:
+        """As `fresh`, but only the rows are gone: that is faster, and partitions stay."""
+        if engine not in self._made:
+            return self.fresh(engine)
+        tables.declare()
+        with connecting(self._made[engine]) as connection:
+            for table in METADATA.sorted_tables:
+                if table is not LOG:
+                    connection.execute(sa.delete(table))
+            connection.execute(sa.update(LOG).values(_BLANK))
         return self._made[engine]
 
     def close(self) -> None:

@@ -549,6 +549,14 @@ class StorageError(UnavailableError):
     remedy = "Look at the disk (space, permissions, health); the node's log has the cause."
 
 
+class UnknownOutcomeError(StorageError):
+    """The connection was lost while the commit was on its way: it may have been made."""
+
+    code = "storage.unknown"
+    title = "Whether it was stored is not known"
+    remedy = "Send it again with the same id and source: it is stored once."
+
+
 class DataDirectoryError(EventSystemError):
     """The data directory cannot be used."""
 

@@ -1,0 +1,176 @@
+"""The one task of a node that appends: group commit, and following what other nodes append.
+
+Submissions that arrive while one transaction is on its way form the next one. Nobody is told
+anything before the commit returned. What others have appended is told in between, so that
+`on_commit` sees every event once, in the order of offsets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, TypeAlias
+
+from event_system.eventlog.sql.attempts import LARGEST_COMMIT, Attempts, Outcome, Work
+from event_system.eventlog.sql.commit import Operation
+from event_system.eventlog.sql.reader import Reader
+from event_system.events.event import Row
+from event_system.events.ports import Commit
+from event_system.kernel.errors import EventSystemError, StoppingError, StorageError
+
+PATIENCE_SECONDS = 5.0
+"""How long senders wait for a server that is away; those who come later are refused at once."""
+
+LARGEST_COMMIT_BYTES = 16_777_216
+
+Done: TypeAlias = Callable[[Any], None]
+Submission: TypeAlias = tuple[Work, Done]
+OnCommit: TypeAlias = Callable[[Commit, float], None]
+
+_log = logging.getLogger(__name__)
+
+
+class Writer:
+    """Appends submissions in their order.
+
+    `head` is the newest offset that has been told; `on_commit` is called before the submitters.
+    """
+
+    def __init__(
+        self,
+        attempts: Attempts,
+        reader: Reader,
+        *,
+        head: int,
+        on_commit: OnCommit,
+        poll_seconds: float,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self.head = head
+        self.failure: str | None = None
+        self._attempts = attempts
+        self._reader = reader
+        self._on_commit = on_commit
+        self._poll_seconds = poll_seconds
+        self._monotonic = monotonic
+        self._queue: deque[Submission] = deque()
+        self._wake = asyncio.Event()
+        self._closed = False
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="eventlog-writer")
+
+    def submit(self, work: Work, done: Done) -> None:
+        """Append rows, or do an operation, in the next transaction.
+
+        `done` is called once that is durable: with the rows' offsets or what the operation
+        returned, or with an error.
+        """
+        if self._closed:
+            done(StoppingError())
+            return
+        self._queue.append((work, done))
+        self._wake.set()
+
+    async def stop(self) -> None:
+        """Write what was submitted, then end the task."""
+        self._closed = True
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+        await self._attempts.close()
+
+    async def _run(self) -> None:
+        while not self._closed or self._queue:
+            if not self._queue:
+                await self._rest()
+            while self._queue:
+                await asyncio.sleep(0)  # all that this turn of the loop submits shares a commit
+                await self._write(self._take())
+
+    async def _rest(self) -> None:
+        """Until something is submitted; meanwhile tell what others append."""
+        self._wake.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._poll_seconds):
+                await self._wake.wait()
+            return
+        try:
+            await self._follow()
+        except EventSystemError as error:
+            self._failed(error)
+
+    async def _follow(self) -> None:
+        await self._catch_up(await self._attempts.head())
+        self.failure = None
+
+    async def _catch_up(self, head: int) -> None:
+        """Tell of what stands between what has been told and `head`, inclusive."""
+        while self.head < head:
+            self._told(await self._reader.commit(self.head, head), 0.0)
+
+    def _told(self, commit: Commit, seconds: float) -> None:
+        if commit.rows:
+            self.head = commit.first + len(commit.rows) - 1
+        if commit.rows or commit.duplicates:
+            self._on_commit(commit, seconds)
+
+    def _take(self) -> list[Submission]:
+        batch: list[Submission] = []
+        rows = size = 0
+        while self._queue and rows < LARGEST_COMMIT and size < LARGEST_COMMIT_BYTES:
+            work = self._queue[0][0]
+            more: Sequence[Row] = work.rows if isinstance(work, Operation) else work
+            if batch and rows + len(more) > LARGEST_COMMIT:
+                break
+            rows += max(1, len(more))
+            size += sum(len(row[14] or b"") for row in more)
+            batch.append(self._queue.popleft())
+        return batch
+
+    async def _write(self, batch: list[Submission]) -> None:
+        started = self._monotonic()
+        patience = PATIENCE_SECONDS if self.failure is None else 0.0
+        try:
+            outcome = await self._attempts.commit([work for work, _ in batch], patience)
+        except StorageError as error:
+            self._refuse(batch, error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the senders must be told
+            if len(batch) > 1:
+                for submission in batch:  # one bad row must not refuse its neighbours'
+                    await self._write([submission])
+                return
+            self._refuse(batch, StorageError(f"nothing was stored: {error}"))
+        else:
+            self.failure = None
+            await self._tell(outcome, started)
+            for (_, done), answer in zip(batch, outcome.answers, strict=True):
+                done(answer)
+
+    async def _tell(self, outcome: Outcome, started: float) -> None:
+        """Tell of a commit, and before it of all that others appended before it.
+
+        Where that cannot be read now, all of it is told once it can be.
+        """
+        seconds = self._monotonic() - started
+        try:
+            if outcome.commit.rows:
+                await self._catch_up(outcome.commit.first - 1)
+        except StorageError as error:
+            _log.warning("what others appended cannot be read yet: %s", error)
+        else:
+            self._told(outcome.commit, seconds)
+
+    def _refuse(self, batch: list[Submission], error: StorageError) -> None:
+        self._failed(error)
+        for _, done in batch:
+            done(error)
+
+    def _failed(self, error: EventSystemError) -> None:
+        if self.failure is None:
+            _log.error("the log cannot be written: %s", error)
+        self.failure = str(error)
