@@ -9,10 +9,10 @@ import apsw
 
 from event_system.eventlog.sqlite.index import distrust
 from event_system.eventlog.sqlite.reader import Reader
-from event_system.eventlog.sqlite.search import Search, Snapshot, Wanted
+from event_system.eventlog.sqlite.search import Search, Snapshot
+from event_system.eventlog.wanted import Wanted, wanted_of
 from event_system.events.event import Event
 from event_system.events.ports import Filter, Page
-from event_system.kernel.patterns import parse_pattern
 from event_system.sqlite.files import DAMAGE
 
 MAX_PAGE_BYTES = 16_777_216
@@ -39,7 +39,7 @@ class SqliteHistory:
     async def find(
         self, query: Filter, *, limit: int, newest_first: bool, cursor: int | None
     ) -> Page:
-        wanted = _wanted(query)
+        wanted = wanted_of(query)
 
         def page(view: Snapshot) -> Page:
             low, high = _bounds(view, query, newest_first, cursor)
@@ -51,7 +51,7 @@ class SqliteHistory:
         return await self._look(page)
 
     async def among(self, offsets: Sequence[int], query: Filter, *, newest_first: bool) -> Page:
-        wanted = _wanted(query)
+        wanted = wanted_of(query)
 
         def page(view: Snapshot) -> Page:
             low, high = _bounds(view, query, newest_first, None)
@@ -103,17 +103,6 @@ class SqliteHistory:
                 found = look(view)
             distrust(self._reader.directory, error)
             return found
-
-
-def _wanted(query: Filter) -> Wanted:
-    pattern = None if query.pattern is None else parse_pattern(query.pattern)
-    return Wanted(
-        subject=query.subject,
-        source=query.source,
-        pattern=pattern,
-        listened=tuple(map(parse_pattern, query.listened)),
-        where=query.where,
-    )
 
 
 def _bounds(

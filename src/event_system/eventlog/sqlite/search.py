@@ -22,8 +22,8 @@ import apsw
 from event_system.eventlog.sqlite.index import BLOCK_EVENTS
 from event_system.eventlog.sqlite.schema import COLUMNS
 from event_system.eventlog.sqlite.where import data_terms
+from event_system.eventlog.wanted import Pattern, Wanted, exact_type
 from event_system.events.event import KEY_COLUMNS, Event
-from event_system.events.where import DataTest
 from event_system.kernel.lanes import id_key, source_key, subject_key, type_key
 from event_system.kernel.patterns import matches
 
@@ -61,10 +61,7 @@ AND {{terms}}
 ORDER BY r.run {{way}}, k.offset {{way}}, e.offset {{way}}
 """  # noqa: S608 - our own names
 
-_ALL = (">",)
-
 Values: TypeAlias = Mapping[str, Any]
-Pattern: TypeAlias = tuple[str, ...]
 
 
 class Snapshot:
@@ -127,41 +124,6 @@ class Snapshot:
         for cursor in self._open:
             cursor.close(True)
         self._connection.execute("ROLLBACK")
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What an event must have. Patterns are parsed; None anywhere asks for nothing.
-
-    One of `listened` must match, where there are any.
-    """
-
-    id: str | None = None
-    subject: str | None = None
-    source: str | None = None
-    pattern: Pattern | None = None
-    listened: tuple[Pattern, ...] = ()
-    where: tuple[DataTest, ...] = ()
-
-    @property
-    def exact_type(self) -> str | None:
-        return None if self.pattern is None else _exact(self.pattern)
-
-    @property
-    def wildcard(self) -> Pattern | None:
-        """The pattern, where it stands for several types but not for all."""
-        several = self.pattern not in (None, _ALL) and self.exact_type is None
-        return self.pattern if several else None
-
-    @property
-    def choices(self) -> list[tuple[Pattern, ...]]:
-        """Patterns by group; a type must match one of each group. What leaves all is left out."""
-        groups = [() if self.pattern is None else (self.pattern,), self.listened]
-        return [group for group in groups if group and _ALL not in group]
-
-    def fits(self, type_: str) -> bool:
-        """Whether events of this type can be meant."""
-        return all(any(matches(p, type_) for p in group) for group in self.choices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +256,7 @@ class Search:
         return list(streams.values())
 
     def _types_of(self, pattern: Pattern) -> Iterator[tuple[str, int]]:
-        if (exact := _exact(pattern)) is not None:
+        if (exact := exact_type(pattern)) is not None:
             yield exact, type_key(exact)
         else:
             for type_, key in self.view.rows(_TYPES, (_glob(pattern),)):
@@ -339,11 +301,6 @@ def _terms(wanted: Wanted, type_: str | None) -> tuple[str, dict[str, Any]]:
         terms.append(term)
         values |= bound
     return " AND ".join(terms), values
-
-
-def _exact(pattern: Pattern) -> str | None:
-    """The one type that the pattern stands for."""
-    return None if "*" in pattern or pattern[-1] == ">" else ".".join(pattern)
 
 
 def _glob(pattern: Pattern) -> str:
