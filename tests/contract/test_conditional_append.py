@@ -3,49 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TypeAlias
 
 import pytest
 
-from event_system.eventlog.sqlite.log import LogSettings, SqliteEventLog
 from event_system.events.ports import EventLog
-from event_system.kernel.clock import SystemClock
 from event_system.kernel.errors import PreconditionFailedError
-from tests.support.memory_log import MemoryLog
+from tests.support.logs import LOGS, open_log
 from tests.support.rows import row
-
-OpenLog: TypeAlias = Callable[[Path], AbstractAsyncContextManager[EventLog]]
-
-
-@asynccontextmanager
-async def embedded(directory: Path) -> AsyncIterator[EventLog]:
-    log = SqliteEventLog(
-        LogSettings(directory, lanes=4, dedupe_window_us=10**12),
-        clock=SystemClock(),
-        loop=asyncio.get_running_loop(),
-        on_commit=lambda commit, seconds: None,
-    )
-    log.start()
-    try:
-        yield log
-    finally:
-        await log.stop()
-
-
-@asynccontextmanager
-async def in_memory(directory: Path) -> AsyncIterator[EventLog]:
-    yield MemoryLog()
-
-
-LOGS: dict[str, OpenLog] = {"embedded": embedded, "memory": in_memory}
+from tests.support.sql import SharedDatabases
 
 
 @pytest.fixture(params=LOGS)
-async def log(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[EventLog]:
-    async with LOGS[request.param](tmp_path) as opened:
+async def log(
+    request: pytest.FixtureRequest, tmp_path: Path, databases: SharedDatabases
+) -> AsyncIterator[EventLog]:
+    async with open_log(request.param, tmp_path, databases) as opened:
         yield opened
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from itertools import pairwise
@@ -11,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from event_system.eventlog.sqlite.log import LogSettings, SqliteEventLog
 from event_system.kernel.clock import SystemClock
 from event_system.kernel.errors import InvalidQueryError, ScheduledEventNotFoundError
 from event_system.scheduling.delayed import answer_of
@@ -24,29 +22,26 @@ from event_system.scheduling.ports import (
     Waiting,
     WaitingFilter,
 )
+from tests.support.logs import LOGS, open_stored
 from tests.support.memory_delayed import MemoryDelayedStore
 from tests.support.memory_log import MemoryLog
-from tests.support.rows import LANES, row
+from tests.support.rows import row
+from tests.support.sql import SharedDatabases
 
 Store = DelayedStore
 ALL = WaitingFilter()
 NOW = SystemClock().now_us()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[DelayedStore]:
+@pytest.fixture(params=LOGS)
+async def store(
+    request: pytest.FixtureRequest, tmp_path: Path, databases: SharedDatabases
+) -> AsyncIterator[DelayedStore]:
     if request.param == "memory":
         yield MemoryDelayedStore(MemoryLog())
         return
-    log = SqliteEventLog(
-        LogSettings(tmp_path, LANES, 86_400_000_000),
-        clock=SystemClock(),
-        loop=asyncio.get_running_loop(),
-        on_commit=lambda commit, seconds: None,
-    )
-    log.start()
-    yield log.delayed
-    await log.stop()
+    async with open_stored(request.param, tmp_path, databases) as log:
+        yield log.delayed
 
 
 def held(id_: str, due_us: int, **members: Any) -> Held:

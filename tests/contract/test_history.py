@@ -22,16 +22,22 @@ from event_system.kernel.errors import InvalidPatternError
 from tests.support.memory_history import MemoryHistory
 from tests.support.memory_log import MemoryLog
 from tests.support.rows import row
+from tests.support.sql import SERVERS, SharedDatabases
+from tests.support.sql_log import sql_log
 from tests.support.stored_log import StoredLog
 
-OpenHistory: TypeAlias = Callable[[Path, Sequence[Row]], AbstractAsyncContextManager[History]]
+OpenHistory: TypeAlias = Callable[
+    [Path, Sequence[Row], SharedDatabases], AbstractAsyncContextManager[History]
+]
 
 
 def embedded(indexed: float) -> OpenHistory:
     """The embedded log with this part of its events indexed."""
 
     @asynccontextmanager
-    async def open_history(directory: Path, rows: Sequence[Row]) -> AsyncIterator[History]:
+    async def open_history(
+        directory: Path, rows: Sequence[Row], databases: SharedDatabases
+    ) -> AsyncIterator[History]:
         log = StoredLog(directory)
         log.append(rows[: int(len(rows) * indexed)])
         log.build_index()
@@ -47,10 +53,36 @@ def embedded(indexed: float) -> OpenHistory:
 
 
 @asynccontextmanager
-async def in_memory(directory: Path, rows: Sequence[Row]) -> AsyncIterator[History]:
+async def in_memory(
+    directory: Path, rows: Sequence[Row], databases: SharedDatabases
+) -> AsyncIterator[History]:
     log = MemoryLog()
     log.rows = list(rows)
     yield MemoryHistory(log)
+
+
+def apart(rows: Sequence[Row]) -> list[list[Row]]:
+    """The rows in their order, in parts without twins."""
+    parts: list[list[Row]] = [[]]
+    for each in rows:
+        if any(each[6:8] == other[6:8] for other in parts[-1]):
+            parts.append([])
+        parts[-1].append(each)
+    return parts
+
+
+def on_server(engine: str) -> OpenHistory:
+    @asynccontextmanager
+    async def open_history(
+        directory: Path, rows: Sequence[Row], databases: SharedDatabases
+    ) -> AsyncIterator[History]:
+        async with sql_log(databases.emptied(engine), window_us=0) as log:
+            for together in apart(rows):
+                log.submit(together, lambda appended: None)
+                await log.flush()
+            yield log.history
+
+    return open_history
 
 
 HISTORIES: dict[str, OpenHistory] = {
@@ -58,7 +90,13 @@ HISTORIES: dict[str, OpenHistory] = {
     "embedded, indexed": embedded(1.0),
     "embedded, indexed in part": embedded(0.5),
     "embedded, not indexed": embedded(0.0),
+    "postgresql": on_server("postgresql"),
+    "mariadb": on_server("mariadb"),
 }
+PARAMS = [
+    pytest.param(name, marks=pytest.mark.service(name)) if name in SERVERS else name
+    for name in sorted(HISTORIES)
+]
 
 TYPES = ("player.login", "player.level_up", "player.item.drop", "guild.war.end", "system")
 ROWS = [
@@ -74,14 +112,16 @@ ROWS = [
 ]
 
 
-@pytest.fixture(params=sorted(HISTORIES))
+@pytest.fixture(params=PARAMS)
 def open_history(request: pytest.FixtureRequest) -> OpenHistory:
     return HISTORIES[request.param]
 
 
 @pytest.fixture
-async def history(open_history: OpenHistory, tmp_path: Path) -> AsyncIterator[History]:
-    async with open_history(tmp_path, ROWS) as opened:
+async def history(
+    open_history: OpenHistory, tmp_path: Path, databases: SharedDatabases
+) -> AsyncIterator[History]:
+    async with open_history(tmp_path, ROWS, databases) as opened:
         yield opened
 
 
@@ -287,11 +327,11 @@ async def test_an_event_is_found_by_its_id(history: History) -> None:
 
 
 async def test_the_newest_event_of_an_id_is_found(
-    open_history: OpenHistory, tmp_path: Path
+    open_history: OpenHistory, tmp_path: Path, databases: SharedDatabases
 ) -> None:
     rows = [row("same", source=("game", "web", "ops")[number // 10]) for number in range(30)]
 
-    async with open_history(tmp_path, rows) as history:
+    async with open_history(tmp_path, rows, databases) as history:
         newest, of_game = await history.get("same"), await history.get("same", "game")
 
     assert newest is not None
@@ -300,8 +340,10 @@ async def test_the_newest_event_of_an_id_is_found(
     assert of_game.offset == 10
 
 
-async def test_an_empty_log_has_an_empty_history(open_history: OpenHistory, tmp_path: Path) -> None:
-    async with open_history(tmp_path, []) as history:
+async def test_an_empty_log_has_an_empty_history(
+    open_history: OpenHistory, tmp_path: Path, databases: SharedDatabases
+) -> None:
+    async with open_history(tmp_path, [], databases) as history:
         assert await all_offsets(history, Filter(since_us=1, until_us=2)) == []
         assert await all_offsets(history, Filter(pattern="player.*", subject="p1")) == []
         assert await history.get("e1") is None

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from event_system.eventlog.sqlite.log import LogSettings, SqliteEventLog
+from event_system.eventlog.sql.log import SqlEventLog
+from event_system.eventlog.sql.schedules import LOAD
+from event_system.eventlog.sqlite.log import SqliteEventLog
 from event_system.events.event import Row
 from event_system.kernel.clock import SystemClock
 from event_system.scheduling.delayed import answer_of
 from event_system.scheduling.ports import KeptSchedule, ScheduleStore, Step
 from event_system.scheduling.schedule import Schedule, Template
+from tests.support.logs import LOGS, open_stored
 from tests.support.memory_log import MemoryLog
 from tests.support.memory_schedules import MemoryScheduleStore
-from tests.support.rows import LANES, row
+from tests.support.rows import row
+from tests.support.sql import SharedDatabases
 
 DAILY = Schedule(cron="0 0 * * *", event=Template("tick"))
 HOURLY = Schedule(cron="0 * * * *", event=Template("tick"))
@@ -28,7 +31,9 @@ NOW = SystemClock().now_us()
 class Place:
     """A store, and what somebody else would find there."""
 
-    def __init__(self, store: ScheduleStore, look: Callable[[], list[KeptSchedule]]) -> None:
+    def __init__(
+        self, store: ScheduleStore, look: Callable[[], Awaitable[list[KeptSchedule]]]
+    ) -> None:
         self.store = store
         self.look = look
 
@@ -40,21 +45,28 @@ class Place:
         return [None if each is None else list(each) for each in moved]
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
+@pytest.fixture(params=LOGS)
+async def place(
+    request: pytest.FixtureRequest, tmp_path: Path, databases: SharedDatabases
+) -> AsyncIterator[Place]:
     if request.param == "memory":
         memory = MemoryScheduleStore(MemoryLog())
-        yield Place(memory, lambda: [memory.stored[name] for name in sorted(memory.stored)])
+
+        async def look() -> list[KeptSchedule]:
+            return [memory.stored[name] for name in sorted(memory.stored)]
+
+        yield Place(memory, look)
         return
-    log = SqliteEventLog(
-        LogSettings(tmp_path, LANES, 86_400_000_000),
-        clock=SystemClock(),
-        loop=asyncio.get_running_loop(),
-        on_commit=lambda commit, seconds: None,
-    )
-    log.start()
-    yield Place(log.schedules, lambda: type(log.schedules)(log._events, log._writer.submit).kept)
-    await log.stop()
+    async with open_stored(request.param, tmp_path, databases) as log:
+        yield Place(log.schedules, partial(stored, log))
+
+
+async def stored(log: SqliteEventLog | SqlEventLog) -> list[KeptSchedule]:
+    if isinstance(log, SqliteEventLog):
+        return type(log.schedules)(log._events, log._writer.submit).kept
+    async with log.reader.connection() as connection:
+        rows = (await connection.execute(LOAD)).all()
+    return type(log.schedules)(rows, log._writer.submit).kept
 
 
 def kept(name: str, next_us: int | None = 10, definition: Schedule = DAILY) -> KeptSchedule:
@@ -73,7 +85,7 @@ async def test_a_schedule_is_kept_under_its_name(place: Place) -> None:
     await place.put(kept("b"))
     await place.put(kept("a", None))
 
-    assert place.look() == [kept("a", None), kept("b")]
+    assert await place.look() == [kept("a", None), kept("b")]
 
 
 async def test_events_and_the_next_moment_are_stored_together(place: Place) -> None:
@@ -82,7 +94,7 @@ async def test_events_and_the_next_moment_are_stored_together(place: Place) -> N
     after = moved(before, 20, 2)
 
     assert await place.advance(Step(before, rows("e1", "e2"), after)) == [[1, 2]]
-    assert place.look() == [replace(after, last_offset=2)]
+    assert await place.look() == [replace(after, last_offset=2)]
 
 
 async def test_a_moment_that_was_fired_is_not_fired_again(place: Place) -> None:
@@ -92,7 +104,7 @@ async def test_a_moment_that_was_fired_is_not_fired_again(place: Place) -> None:
     await place.advance(step)
 
     assert await place.advance(step) == [None]
-    assert [each.fired for each in place.look()] == [1]
+    assert [each.fired for each in await place.look()] == [1]
 
 
 async def test_a_schedule_that_was_changed_meanwhile_does_not_fire(place: Place) -> None:
@@ -102,7 +114,7 @@ async def test_a_schedule_that_was_changed_meanwhile_does_not_fire(place: Place)
     await place.put(changed)
 
     assert await place.advance(Step(before, rows("e1"), moved(before, 20, 1))) == [None]
-    assert place.look() == [changed]
+    assert await place.look() == [changed]
 
 
 async def test_a_deleted_schedule_does_not_fire(place: Place) -> None:
@@ -111,7 +123,7 @@ async def test_a_deleted_schedule_does_not_fire(place: Place) -> None:
     await answer_of(partial(place.store.delete, "a"))
 
     assert await place.advance(Step(before, rows("e1"), moved(before, 20, 1))) == [None]
-    assert place.look() == []
+    assert await place.look() == []
 
 
 async def test_a_change_keeps_what_was_fired(place: Place) -> None:
@@ -120,7 +132,7 @@ async def test_a_change_keeps_what_was_fired(place: Place) -> None:
     await place.advance(Step(before, rows("e1"), moved(before, 20, 1)))
     await place.put(KeptSchedule(name="a", revision=2, definition=HOURLY, next_us=15))
 
-    (found,) = place.look()
+    (found,) = await place.look()
 
     assert (found.fired, found.last_offset, found.last_us) == (1, 1, 10)
     assert (found.definition, found.next_us, found.revision) == (HOURLY, 15, 2)
@@ -133,4 +145,4 @@ async def test_a_firing_that_is_in_the_log_already_is_not_stored_again(place: Pl
     await place.advance(Step(before, rows("e1"), moved(before, 20, 1)))
 
     assert await place.advance(Step(other, rows("e1"), moved(other, 20, 1))) == [[-1]]
-    assert [each.last_offset for each in place.look()] == [1, 1]
+    assert [each.last_offset for each in await place.look()] == [1, 1]

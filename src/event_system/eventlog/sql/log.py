@@ -12,12 +12,16 @@ import sqlalchemy as sa
 
 from event_system.eventlog.sql.attempts import Attempts
 from event_system.eventlog.sql.commit import GroupCommit, Operation, introduce, last_of
+from event_system.eventlog.sql.delayed import SqlDelayedStore
 from event_system.eventlog.sql.engine import Engine, Window
+from event_system.eventlog.sql.history import SqlHistory
 from event_system.eventlog.sql.line import Line
 from event_system.eventlog.sql.mysql import MysqlEngine
 from event_system.eventlog.sql.partitions import Partitions
 from event_system.eventlog.sql.postgresql import PostgresEngine
 from event_system.eventlog.sql.reader import Reader
+from event_system.eventlog.sql.schedules import LOAD as LOAD_SCHEDULES
+from event_system.eventlog.sql.schedules import SqlScheduleStore
 from event_system.eventlog.sql.writer import Done, OnCommit, Writer
 from event_system.events.event import Event, Row
 from event_system.events.ports import Slice
@@ -51,6 +55,9 @@ class Facts:
     lanes: int
     identity: int
     received_us: int
+    waiting: int
+    next_due_us: int | None
+    schedules: Sequence[sa.Row[Any]]
 
 
 class SqlEventLog:
@@ -87,6 +94,10 @@ class SqlEventLog:
             poll_seconds=settings.poll_seconds,
             monotonic=clock.monotonic,
         )
+        self.history = SqlHistory(self.reader, clock.monotonic)
+        submit = self._writer.submit
+        self.schedules = SqlScheduleStore(facts.schedules, submit)
+        self.delayed = SqlDelayedStore(facts.waiting, facts.next_due_us, self.reader, submit)
 
     @classmethod
     async def open(
@@ -179,7 +190,17 @@ async def _introduce(writer: str, lanes: int, identity: int, now_us: int, connec
     await connection.execute(sa.delete(WRITERS).where(forgotten))
     await connection.execute(introduce(writer, now_us))
     found = (await connection.execute(sa.select(LOG))).one()
-    return Facts(found.head, found.floor, found.lanes, found.identity, found.received_us)
+    waiting = (await connection.execute(SqlDelayedStore.standing())).one()
+    return Facts(
+        head=found.head,
+        floor=found.floor,
+        lanes=found.lanes,
+        identity=found.identity,
+        received_us=found.received_us,
+        waiting=waiting[0],
+        next_due_us=waiting[1],
+        schedules=(await connection.execute(LOAD_SCHEDULES)).all(),
+    )
 
 
 async def _engine(database: Database) -> Engine:
