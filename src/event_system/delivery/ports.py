@@ -331,16 +331,23 @@ class BatchStore(Protocol):
         """
 
     async def begin(self) -> Transaction:
-        """A new transaction, once the one before has ended; used in whatever thread."""
+        """A new transaction, once the one before has ended; used in whatever thread.
+
+        Raises `StorageError` where the tables cannot be reached.
+        """
 
     async def commit(self, transaction: Transaction, cursor: int, done: int | None = None) -> None:
         """Commit what was written together with the cursor; `done` is a failure no more.
 
-        A cursor never goes back.
+        A cursor never goes back. Where this raises nothing was committed, and the transaction is
+        to be rolled back.
         """
 
-    def roll_back(self, transaction: Transaction) -> None:
-        """Undo what was written; the transaction refuses all further use."""
+    def roll_back(self, transaction: Transaction) -> bool:
+        """Undo what was written; the transaction refuses all further use.
+
+        Whether its connection was lost: then an error in it says nothing of its events.
+        """
 
     async def advance(self, cursor: int, failure: Failure | None = None) -> None:
         """Commit a cursor without any effect, and a failure with it."""

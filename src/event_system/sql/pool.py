@@ -129,13 +129,16 @@ async def given_back(connection: AsyncConnection) -> AsyncIterator[AsyncConnecti
 
 
 class SyncPool:
-    """Synchronous connections, made when they are first asked for."""
+    """Synchronous connections, made when they are first asked for.
+
+    They are not bounded: each batch listener has one, and none waits for another's.
+    """
 
     def __init__(self, dsn: Dsn, settings: PoolSettings, *, on_slow: OnSlow | None, clock: Clock):
         self._engine = sa.create_engine(
             drivers.sync_url(dsn.dialect),
             connect_args=drivers.sync_arguments(dsn),
-            **settings.arguments(),
+            **{**settings.arguments(), "max_overflow": -1},
         )
         _prepare(self._engine, dsn, settings, on_slow, clock)
 

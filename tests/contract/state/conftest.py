@@ -2,19 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tests.contract.state.places import Place, State, embedded
+from event_system.sql import migrate
+from event_system.sql.dsn import Dsn
+from tests.contract.state.places import Place, State, clear, embedded, on_server
+from tests.support.sql import ENGINES, fresh_database, opened
 
 
-@pytest.fixture(params=["embedded"])
-async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
-    place = await embedded(tmp_path)
-    yield place
-    await place.state.close()
+@pytest.fixture(scope="session")
+def state_on() -> Iterator[Callable[[str], Dsn]]:
+    """A migrated database of a server, without what an earlier test has left."""
+    with ExitStack() as stack:
+
+        @cache
+        def migrated(engine: str) -> Dsn:
+            dsn = stack.enter_context(fresh_database(engine, "state"))
+            migrate.upgrade(dsn)
+            return dsn
+
+        def cleared(engine: str) -> Dsn:
+            clear(migrated(engine))
+            return migrated(engine)
+
+        yield cleared
+
+
+@pytest.fixture(params=["embedded", *ENGINES])
+async def place(
+    request: pytest.FixtureRequest, tmp_path: Path, state_on: Callable[[str], Dsn]
+) -> AsyncIterator[Place]:
+    if request.param == "embedded":
+        place = await embedded(tmp_path)
+        yield place
+        await place.state.close()
+        return
+    async with opened(state_on(request.param)) as database:
+        place = await on_server(database)
+        yield place
+        await place.state.close()
 
 
 @pytest.fixture

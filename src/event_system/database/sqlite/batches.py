@@ -180,7 +180,7 @@ class SqliteBatchStore:
         self._connection.execute("COMMIT")
         return known
 
-    def roll_back(self, transaction: Transaction) -> None:
+    def roll_back(self, transaction: Transaction) -> bool:
         assert isinstance(transaction, SqliteTransaction)
         transaction.open = False
         if transaction.using.acquire(blocking=False):
@@ -190,6 +190,7 @@ class SqliteBatchStore:
             self._tables.endings.add(ending)
             ending.add_done_callback(self._tables.endings.discard)
             ending.add_done_callback(lambda _: self._undo(transaction))
+        return False
 
     def _undo(self, transaction: SqliteTransaction) -> None:
         if self._connection.in_transaction:

@@ -82,7 +82,8 @@ def _typed(text: str, *, postgresql: bool) -> str:
     names = {length: f"VARBINARY({length})" for length in (64, 256, 400, 1020)}
     return text.format(
         **{
-            f"n{length}": 'VARCHAR COLLATE "C"' if postgresql else own for length, own in names.items()
+            f"n{length}": 'VARCHAR COLLATE "C"' if postgresql else own
+            for length, own in names.items()
         },
         b="BYTEA" if postgresql else "LONGBLOB",
         id="BIGSERIAL NOT NULL" if postgresql else "BIGINT NOT NULL AUTO_INCREMENT",
