@@ -16,8 +16,15 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from event_system.database.failures import LOOKS, Entry, at_offsets, counted, page, walked
+from event_system.database.sql.failure_rows import (
+    MEMBERS,
+    distinct,
+    failure_of,
+    plain,
+    values,
+    whole,
+)
 from event_system.database.sql.many import (
-    MOST_ROWS,
     Upsert,
     added,
     furthest,
@@ -43,14 +50,12 @@ from event_system.delivery.ports import (
 from event_system.sql.tables.state import FAILURE_CLOCKS, FAILURE_COUNTS, FAILURES
 
 F = FAILURES.c
-_MEMBERS: Final = Failure.__struct_fields__
-_TEXTS: Final = ("error", "traceback")
 _ENTRY: Final = sa.select(F.at_us, F.offset, F.listener, F.id, F.type)
 _FAILED: Final = sa.select(F.offset, F.listener, F.state)
 _PARKED_AT: Final = sa.case((F.attempts == 0, F.at_us), else_=F.last_us)
 _RECORD: Final = Upsert(
     FAILURES,
-    ("batched", *_MEMBERS),
+    ("batched", *MEMBERS),
     ("offset", "listener", "batched"),
     **dict.fromkeys(("state", "attempts", "at_us", "error", "traceback", "last_us"), replaced),
 )
@@ -128,10 +133,10 @@ class ServerFailures:
     def _keep(
         self, connection: sa.Connection, failures: Sequence[Failure], *, known_only: bool
     ) -> None:
-        for part in _distinct(failures):
+        for part in distinct(failures):
             known = self._known(connection, list(part))
             kept = {key: f for key, f in part.items() if key in known or not known_only}
-            _RECORD.run(connection, [_values(f, batched=self._batched) for f in kept.values()])
+            _RECORD.run(connection, [values(f, batched=self._batched) for f in kept.values()])
             changes: Counter[tuple[str, str]] = Counter()
             for key, failure in kept.items():
                 changes[failure.listener, failure.state] += 1
@@ -187,12 +192,12 @@ class ServerFailures:
         return Due(parked, connection.scalar(later))
 
     def of(self, connection: sa.Connection, offset: int) -> list[Failure]:
-        asked = _whole().where(*self._of(None), F.offset == offset).order_by(F.listener)
-        return [_failure(row) for row in connection.execute(asked)]
+        asked = whole().where(*self._of(None), F.offset == offset).order_by(F.listener)
+        return [failure_of(row) for row in connection.execute(asked)]
 
     def after(self, connection: sa.Connection, offset: int) -> list[Failure]:
-        asked = _plain().where(*self._of(None), F.offset > offset)
-        return [_failure(row) for row in connection.execute(asked)]
+        asked = plain().where(*self._of(None), F.offset > offset)
+        return [failure_of(row) for row in connection.execute(asked)]
 
     def offsets(self, connection: sa.Connection, first: int, last: int) -> list[int]:
         asked = sa.select(F.offset).where(*self._of(None), F.offset.between(first, last)).distinct()
@@ -204,13 +209,13 @@ class ServerFailures:
         found: list[Failure] = []
         for state in (BLOCKING, DEAD, RETRYING):
             asked = (
-                _plain()
+                plain()
                 .where(*self._of(listener), F.state == state)
                 .where(F.offset > after, F.offset <= through)
                 .order_by(F.offset)
                 .limit(limit)
             )
-            found += map(_failure, connection.execute(asked))
+            found += map(failure_of, connection.execute(asked))
         return sorted(found, key=lambda failure: failure.offset)[:limit]
 
     # By the place of their events
@@ -257,8 +262,8 @@ class ServerFailures:
         chosen, following = page(end, entries, limit)
         found: dict[int, Failure] = {}
         for part in parts([entry[3] for entry in chosen]):
-            asked = _whole().add_columns(F.id).where(one_of(connection, F.id, part))
-            found |= {row.id: _failure(row) for row in connection.execute(asked)}
+            asked = whole().add_columns(F.id).where(one_of(connection, F.id, part))
+            found |= {row.id: failure_of(row) for row in connection.execute(asked)}
         return FailurePage([found[e[3]] for e in chosen if e[3] in found], following)
 
     def count(
@@ -365,43 +370,3 @@ def _beyond(after: Place | None, *, newest_first: bool) -> Iterator[list[sa.Colu
 
 def _entry(row: Any) -> Entry:
     return tuple(row)
-
-
-def _whole() -> sa.Select[Any]:
-    return sa.select(*(F[name] for name in _MEMBERS))
-
-
-def _plain() -> sa.Select[Any]:
-    """Without tracebacks."""
-    empty = sa.literal(b"", sa.LargeBinary).label("traceback")
-    return sa.select(*(empty if name == "traceback" else F[name] for name in _MEMBERS))
-
-
-def _failure(row: Any) -> Failure:
-    return Failure(*(_text(getattr(row, name)) for name in _MEMBERS))
-
-
-def _text(value: Any) -> Any:
-    return bytes(value).decode() if isinstance(value, bytes | memoryview | bytearray) else value
-
-
-def _values(failure: Failure, *, batched: bool) -> dict[str, Any]:
-    values = {name: getattr(failure, name) for name in _MEMBERS}
-    return {
-        **values,
-        **{name: values[name].encode() for name in _TEXTS},
-        "batched": batched,
-    }
-
-
-def _distinct(failures: Iterable[Failure]) -> Iterator[dict[tuple[str, int], Failure]]:
-    """Parts of up to `MOST_ROWS` by listener and offset, in order, each of them once a part."""
-    part: dict[tuple[str, int], Failure] = {}
-    for failure in failures:
-        key = failure.listener, failure.offset
-        if key in part or len(part) == MOST_ROWS:
-            yield part
-            part = {}
-        part[key] = failure
-    if part:
-        yield part
