@@ -8,11 +8,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from event_system.sql import migrate
 from event_system.sql.dsn import Dsn
 from tests.contract.state.places import Place, State, clear, embedded, on_server
-from tests.support.sql import ENGINES, fresh_database, opened
+from tests.support.sql import ENGINES, connecting, fresh_database, opened
 
 
 @pytest.fixture(scope="session")
@@ -21,14 +22,15 @@ def state_on() -> Iterator[Callable[[str], Dsn]]:
     with ExitStack() as stack:
 
         @cache
-        def migrated(engine: str) -> Dsn:
+        def migrated(engine: str) -> tuple[Dsn, sa.Connection]:
             dsn = stack.enter_context(fresh_database(engine, "state"))
             migrate.upgrade(dsn)
-            return dsn
+            return dsn, stack.enter_context(connecting(dsn))
 
         def cleared(engine: str) -> Dsn:
-            clear(migrated(engine))
-            return migrated(engine)
+            dsn, connection = migrated(engine)
+            clear(connection)
+            return dsn
 
         yield cleared
 

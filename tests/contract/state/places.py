@@ -13,10 +13,8 @@ from event_system.database.sql.state import ServerState
 from event_system.database.sqlite.state import StateDatabase
 from event_system.delivery.ports import CursorStore, ListenerStore, PauseStore
 from event_system.sql.database import Database
-from event_system.sql.dsn import Dsn
 from event_system.sql.metadata import METADATA
 from event_system.sql.tables import state as state_tables
-from tests.support.sql import connecting
 
 STATE = {table.name for table in vars(state_tables).values() if isinstance(table, sa.Table)}
 LISTENERS_TABLES = {"seen", *(f"t{number}" for number in range(30))}
@@ -71,10 +69,11 @@ def unfenced(connection: sa.Connection) -> None:
     """The fence of a node that is alone for sure."""
 
 
-def clear(dsn: Dsn) -> None:
+def clear(connection: sa.Connection) -> None:
     """Leave a migrated database without state, and without what listeners have made."""
-    with connecting(dsn) as connection:
-        for name in LISTENERS_TABLES & set(sa.inspect(connection).get_table_names()):
-            connection.exec_driver_sql(f"DROP TABLE {name}")
-        for name in STATE:
-            connection.execute(METADATA.tables[name].delete())
+    for name in LISTENERS_TABLES & set(sa.inspect(connection).get_table_names()):
+        connection.exec_driver_sql(f"DROP TABLE {name}")
+    connection.exec_driver_sql("BEGIN")
+    for name in STATE:
+        connection.execute(METADATA.tables[name].delete())
+    connection.exec_driver_sql("COMMIT")
