@@ -26,7 +26,7 @@ from event_system.delivery.surroundings import DeliverySettings
 from event_system.delivery.sync import SyncRunner
 from event_system.delivery.view import Away, DeliveryView
 from event_system.delivery.watch import Watch
-from event_system.eventlog.sqlite.retention import RetentionSettings
+from event_system.eventlog.retention import RetentionSettings
 from event_system.events.catalogue.catalogue import Catalogue
 from event_system.events.manager import EventManager, Limits
 from event_system.events.ports import Commit

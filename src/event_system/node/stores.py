@@ -17,8 +17,9 @@ from event_system.database.board import MappedBoard
 from event_system.database.sqlite.catalogue import SqliteCatalogue
 from event_system.database.sqlite.state import StateDatabase
 from event_system.delivery.ports import Board, CursorStore, ListenerStore, PauseStore
+from event_system.eventlog.retention import Retention, RetentionSettings
 from event_system.eventlog.sqlite.log import LogSettings, SqliteEventLog
-from event_system.eventlog.sqlite.retention import Retention, RetentionSettings
+from event_system.eventlog.sqlite.retention import SqliteOld
 from event_system.events.ports import CatalogueStore, Commit, EventLog, History, Holds
 from event_system.kernel.clock import Clock
 from event_system.metrics.manager import MetricsManager
@@ -168,7 +169,9 @@ def embedded_stores(
         types=types,
         board=MappedBoard(directory),
         told=told,
-        sweeper=lambda holds: Retention(log, holds, now_us=clock.now_us, monotonic=clock.monotonic),
+        sweeper=lambda holds: Retention(
+            SqliteOld(log), holds, now_us=clock.now_us, monotonic=clock.monotonic
+        ),
         watch=lambda _manager: None,
         close=close,
     )

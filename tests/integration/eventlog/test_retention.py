@@ -9,10 +9,12 @@ from pathlib import Path
 import apsw
 import pytest
 
+from event_system.eventlog import retention as module
+from event_system.eventlog.retention import Retention, RetentionSettings
 from event_system.eventlog.sqlite import log as log_module
-from event_system.eventlog.sqlite import retention as module
+from event_system.eventlog.sqlite import retention as sqlite_module
 from event_system.eventlog.sqlite.log import LogSettings, SqliteEventLog
-from event_system.eventlog.sqlite.retention import Retention, RetentionSettings
+from event_system.eventlog.sqlite.retention import SqliteOld
 from event_system.events.event import Event
 from event_system.events.ports import Filter, Hold
 from tests.support.rows import row
@@ -67,7 +69,10 @@ class Site:
         )
         self.log.start()
         self.retention = Retention(
-            self.log, self.holds, now_us=self.clock.now_us, monotonic=self.clock.monotonic
+            SqliteOld(self.log),
+            self.holds,
+            now_us=self.clock.now_us,
+            monotonic=self.clock.monotonic,
         )
 
     async def restart(self) -> None:
@@ -101,7 +106,7 @@ class Site:
 @pytest.fixture
 async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
     monkeypatch.setattr(log_module, "RUN_EVENTS", RUN)
-    monkeypatch.setattr(module, "CHUNK_EVENTS", 7)
+    monkeypatch.setattr(sqlite_module, "CHUNK_EVENTS", 7)
     site = Site(tmp_path)
     yield site
     await site.log.stop()
@@ -165,9 +170,9 @@ async def test_what_was_held_goes_once_it_is_free(
 async def test_the_oldest_go_while_the_log_is_too_large(site: Site) -> None:
     await site.append(3000)
     site.clock.us = 3001
-    before = await site.retention._bytes()
+    before = await site.retention._old.bytes()
     assert await site.sweep(max_bytes=before // 2) > 0
-    assert await site.retention._bytes() <= before // 2
+    assert await site.retention._old.bytes() <= before // 2
     left = await site.offsets()
     assert left == list(range(left[0], 3001))
     assert await site.sweep(max_bytes=before) == 0

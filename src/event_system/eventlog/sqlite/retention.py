@@ -1,161 +1,58 @@
-"""Deletes old events, a few in each transaction of the writer, so that ingest hardly notices.
-
-An event goes when it is older than `max_age_us`, or the oldest while the log is larger than
-`max_bytes`. It stays, whatever its age, while a listener has not come past it, while a failed
-delivery needs it, while it counts for finding duplicates, and as long as it is the newest.
-Work is proportional to what is deleted: offsets are taken from the low end of the table, and
-the index drops whole runs.
-"""
+"""The old end of the embedded log: a few events go in each transaction of the writer."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import cast
 
 import apsw
 
 from event_system.eventlog.sqlite.log import SqliteEventLog
 from event_system.eventlog.sqlite.search import Snapshot
-from event_system.events.ports import Holds
 
 CHUNK_EVENTS = 250
-REST = 4.0
-"""After each chunk ingest has the disk for this many times as long as the chunk took."""
-
-SWEEP_SECONDS = 60.0
-SWEEPS_FROM_START = 60
 _NEXT = "SELECT min(offset) FROM events WHERE offset > ?"
 _BYTES = """
 SELECT (page_count - freelist_count) * page_size
 FROM pragma_page_count, pragma_freelist_count, pragma_page_size
 """
-_log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class RetentionSettings:
-    """How much of the past is kept; None is all of it."""
+class SqliteOld:
+    """Implements `eventlog.retention.Old`. The index drops whole runs."""
 
-    max_age_us: int | None = None
-    max_bytes: int | None = None
+    def __init__(self, log: SqliteEventLog) -> None:
+        self._log = log
 
     @property
-    def is_on(self) -> bool:
-        return self.max_age_us is not None or self.max_bytes is not None
+    def head(self) -> int:
+        return self._log.head
 
+    @property
+    def floor(self) -> int:
+        return self._log.floor
 
-class Retention:
-    """Sweeps once a minute. `deleted` counts events, `held_back` says what keeps old ones."""
+    @property
+    def window_us(self) -> int:
+        return self._log.dedupe.window_us
 
-    def __init__(
-        self,
-        log: SqliteEventLog,
-        holds: Holds,
-        *,
-        now_us: Callable[[], int],
-        monotonic: Callable[[], float],
-    ) -> None:
-        self.settings = RetentionSettings()
-        self.deleted = 0
-        self.held_back: str | None = None
-        self._log = log
-        self._holds = holds
-        self._now_us = now_us
-        self._monotonic = monotonic
-        self._sweeps = 0
-        self._reason = ""
-        self._wake = asyncio.Event()
-
-    def change(self, settings: RetentionSettings) -> None:
-        """Take over settings, and sweep now."""
-        self.settings = settings
-        self._wake.set()
-
-    async def run(self) -> None:
-        """Until cancelled. What goes wrong is logged and tried again with the next sweep."""
-        while True:
-            self._wake.clear()
-            if self.settings.is_on:
-                try:
-                    await self.sweep()
-                except Exception as error:  # noqa: BLE001 - the next sweep tries again
-                    _log.error("old events could not be deleted: %s", error)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), SWEEP_SECONDS)
-
-    async def sweep(self) -> int:
-        """Delete what may go, in chunks with rests between them; how many events went."""
-        settings, now = self.settings, self._now_us()
-        older = self._log.head - 1  # the newest event always stays
-        bound = await self._bound(now)
-        # What was held once may be free by now; looking for it from the start is the rare way.
-        at = 0 if self._sweeps % SWEEPS_FROM_START == 0 else self._log.floor
-        self._sweeps += 1
-        before, held = self.deleted, False
-        if settings.max_age_us is not None:
-            too_old = min(await self._last_before(now - settings.max_age_us), older)
-            held = too_old > bound
-            at = await self._delete_through(min(too_old, bound), at)
-        if settings.max_bytes is not None:
-            while (large := await self._bytes() > settings.max_bytes) and at < min(bound, older):
-                at = await self._delete_chunk(at, min(bound, older))
-            held = held or (large and bound < older)
-        self._tell_hold(held)
-        deleted = self.deleted - before
-        if deleted:
-            context = {"deleted": deleted, "floor": self._log.floor}
-            _log.info("old events deleted", extra={"context": context})
-        return deleted
-
-    async def _bound(self, now: int) -> int:
-        """The last offset that may go at all. Notes what holds the next one."""
-        hold = self._holds.needed()
-        window = await self._last_before(now - self._log.dedupe.window_us)
-        bounds = [(window, "younger ones find duplicates (event.dedupe_window)")]
-        if hold is not None:
-            bounds.append((hold.after, f"listener {hold.listener} has not handled them yet"))
-        last, self._reason = min(bounds)
-        return last
-
-    def _tell_hold(self, held: bool) -> None:
-        if held and self._reason != self.held_back:
-            _log.warning("old events are kept longer than they should be: %s", self._reason)
-        self.held_back = self._reason if held else None
-
-    async def _last_before(self, us: int) -> int:
-        """The last offset received before this time; 0 where there is none."""
-
+    async def last_before(self, us: int) -> int:
         def look(connection: apsw.Connection) -> int:
             with Snapshot(connection) as view:
                 return view.first_received(us) - 1 if view.head else 0
 
         return await self._log.reader.run(look)
 
-    async def _bytes(self) -> int:
+    async def bytes(self) -> int:
         return await self._log.reader.run(lambda connection: int(connection.execute(_BYTES).get))
 
-    async def _delete_through(self, last: int, at: int) -> int:
-        while at < last:
-            at = await self._delete_chunk(at, last)
-        return at
-
-    async def _delete_chunk(self, after: int, last: int) -> int:
-        """Delete the next few above `after`; the offset up to which that is done."""
-        started = self._monotonic()
-        first = await self._next(after)
-        if first is None or first > last:
-            return last
-        through = min(first + CHUNK_EVENTS - 1, last)
-        held = await self._holds.held(first, through)
-        self.deleted += await self._log.delete(first, through, held)
-        await asyncio.sleep((self._monotonic() - started) * REST)
-        return through
-
-    async def _next(self, after: int) -> int | None:
-        return await self._log.reader.run(
+    async def stretch(self, after: int, last: int) -> tuple[int, int] | None:
+        first = await self._log.reader.run(
             lambda connection: cast("int | None", connection.execute(_NEXT, (after,)).get)
         )
+        if first is None or first > last:
+            return None
+        return first, min(first + CHUNK_EVENTS - 1, last)
+
+    async def delete(self, first: int, last: int, held: Sequence[int]) -> int:
+        return await self._log.delete(first, last, held)
