@@ -119,12 +119,12 @@ class Attempts:
                 self._types.update(row[5] for row in outcome.commit.rows)
                 return outcome
 
-    async def head(self) -> int:
-        """The newest offset that is committed, by whomever. Raises `StorageError`."""
+    async def ends(self) -> tuple[int, int]:
+        """Head and floor as they are committed, by whomever. Raises `StorageError`."""
         _, driver = await self._line.take()
         try:
             with translated():
-                return await self._engine.head(driver)
+                return await self._engine.ends(driver)
         except BaseException:
             await self._line.discard()
             raise

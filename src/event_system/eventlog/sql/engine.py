@@ -90,5 +90,5 @@ class Engine(Protocol):
     ) -> Landed:
         """All of an append in one round trip; no two of the rows are twins."""
 
-    async def head(self, driver: Any) -> int:
-        """The newest offset that is committed."""
+    async def ends(self, driver: Any) -> tuple[int, int]:
+        """The newest offset that is committed, and the one up to which events were deleted."""

@@ -84,7 +84,8 @@ class SqlEventLog:
         self._floor = facts.floor
         self.reader = Reader(database, head=lambda: self.head)
         line = Line(database, clock.monotonic)
-        self._attempts = Attempts(line, engine, Partitions(database), writer=writer, clock=clock)
+        self.partitions = Partitions(database)
+        self._attempts = Attempts(line, engine, self.partitions, writer=writer, clock=clock)
         self._attempts.window = Window(settings.dedupe_window_us, 0)
         self._writer = Writer(
             self._attempts,
@@ -126,7 +127,7 @@ class SqlEventLog:
 
     @property
     def floor(self) -> int:
-        return self._floor
+        return max(self._floor, self._writer.floor)
 
     @property
     def failure(self) -> str | None:
@@ -141,6 +142,15 @@ class SqlEventLog:
     def find_duplicates_for(self, window_us: int) -> None:
         """From now on the same (source, id) within this time is the same event."""
         self._attempts.window = Window(window_us, 0)
+
+    @property
+    def window_us(self) -> int:
+        """How long an event finds its duplicates."""
+        return self._attempts.window.us
+
+    def forget(self, through: int) -> None:
+        """Events up to this offset have been deleted; nothing but retention may say so."""
+        self._floor = max(self._floor, through)
 
     def start(self) -> None:
         self._writer.start()

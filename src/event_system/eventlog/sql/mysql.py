@@ -96,8 +96,9 @@ class MysqlEngine:
     ) -> Landed:
         raise NotImplementedError("several statements make an append")
 
-    async def head(self, driver: Any) -> int:
-        return int((await _fetch(driver, "SELECT head FROM log"))[0][0])
+    async def ends(self, driver: Any) -> tuple[int, int]:
+        head, floor = (await _fetch(driver, "SELECT head, floor FROM log"))[0]
+        return head, floor
 
 
 def _literal(value: int | str | bytes | None) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,12 +20,29 @@ MARGIN = SMALLEST // 2
 
 _DAY_US = 86_400_000_000
 _ALTER_SECONDS = 10
+_DROP_SECONDS = 2
 _LOCK = "event-system partitions of {}"
 
-_MYSQL_PARTS = """
-SELECT CAST(partition_description AS UNSIGNED) - 1 FROM information_schema.partitions
-WHERE table_schema = DATABASE() AND table_name = 'events' ORDER BY 1
+_MYSQL_END = """
+SELECT max(CAST(partition_description AS UNSIGNED)) - 1 FROM information_schema.partitions
+WHERE table_schema = DATABASE() AND table_name = 'events'
 """
+_MYSQL_PARTS = """
+SELECT partition_name, data_length + index_length FROM information_schema.partitions
+WHERE table_schema = DATABASE() AND table_name = 'events'
+"""
+_POSTGRES_PARTS = """
+SELECT part.relname, pg_total_relation_size(part.oid) FROM pg_inherits
+JOIN pg_class AS part ON part.oid = inhrelid WHERE inhparent = 'events'::regclass
+"""
+
+
+class Part(NamedTuple):
+    """A partition: the offsets that it is for, both inclusive, and its bytes on the disk."""
+
+    first: int
+    last: int
+    size: int
 
 
 class Partitions:
@@ -68,7 +88,7 @@ class Partitions:
 
     async def _extended(self, connection: AsyncConnection, margin: int) -> int:
         head, room = await _ends(connection, locked=False)
-        end = (await self._ends_mysql(connection))[-1]
+        end = int(await connection.scalar(sa.text(_MYSQL_END)))
         if end - head < margin:
             first, end = end + 1, end + await _size(connection, head)
             await connection.execute(sa.text(f"SET SESSION lock_wait_timeout = {_ALTER_SECONDS}"))
@@ -78,8 +98,52 @@ class Partitions:
             await connection.execute(sa.update(LOG).where(LOG.c.room < end).values(room=end))
         return end
 
-    async def _ends_mysql(self, connection: AsyncConnection) -> list[int]:
-        return [int(end) for (end,) in await connection.execute(sa.text(_MYSQL_PARTS))]
+    async def all(self) -> list[Part]:
+        """Every partition, the oldest first."""
+        on_postgres = self._database.dialect == "postgresql"
+        found = sa.text(_POSTGRES_PARTS if on_postgres else _MYSQL_PARTS)
+        async with self._database.read() as connection:
+            _, room = await _ends(connection, locked=False)
+            names = [(str(name), int(size)) for name, size in await connection.execute(found)]
+        parts = sorted((int(name.removeprefix("events_")), size) for name, size in names)
+        firsts = [first for first, _ in parts]
+        lasts = [first - 1 for first in firsts[1:]] + [max(room, firsts[-1])]
+        return [Part(first, last, size) for (first, size), last in zip(parts, lasts, strict=True)]
+
+    async def drop(self, part: Part) -> None:
+        """Drop a partition with all that is in it, unless somebody reads it for too long.
+
+        Raises `StorageError`; then it stands as it was.
+        """
+        name = f"events_{part.first}"
+        if self._database.dialect == "postgresql":
+            async with self._database.transaction() as connection:
+                await connection.execute(sa.text(f"SET LOCAL lock_timeout = '{_DROP_SECONDS}s'"))
+                # In the order in which an append takes its locks.
+                await connection.execute(_floor(part.last))
+                await connection.execute(sa.text(f"DROP TABLE {name}"))
+            return
+        async with self._database.transaction() as connection:
+            await connection.execute(_floor(part.last))
+        async with self._database.transaction() as connection:
+            await connection.execute(sa.text(f"SET SESSION lock_wait_timeout = {_DROP_SECONDS}"))
+            await connection.execute(sa.text(f"ALTER TABLE events DROP PARTITION {name}"))
+
+    async def delete(self, first: int, last: int, held: Sequence[int]) -> int:
+        """Delete these events but for the held ones; how many there were."""
+        at = EVENTS.c.offset
+        rows = sa.delete(EVENTS).where(at >= first, at <= last, at.not_in(held))
+
+        async def work(connection: AsyncConnection) -> int:
+            deleted = (await connection.execute(rows)).rowcount
+            await connection.execute(_floor(last))
+            return deleted
+
+        return await self._database.perform(work)
+
+
+def _floor(last: int) -> sa.Update:
+    return sa.update(LOG).where(LOG.c.floor < last).values(floor=last)
 
 
 async def _ends(connection: AsyncConnection, *, locked: bool) -> tuple[int, int]:

@@ -73,5 +73,6 @@ class PostgresEngine:
         indices = (number - 1 for number in twins or ())
         return Landed(first, not_before, dict(zip(indices, offsets or (), strict=True)))
 
-    async def head(self, driver: Any) -> int:
-        return int(await driver.fetchval("SELECT head FROM log"))
+    async def ends(self, driver: Any) -> tuple[int, int]:
+        head, floor = await driver.fetchrow("SELECT head, floor FROM log")
+        return head, floor

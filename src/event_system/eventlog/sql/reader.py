@@ -99,20 +99,19 @@ class Reader:
         return [events[offset] for offset in offsets if offset in events]
 
     async def commit(self, after: int, through: int) -> Commit:
-        """What was appended after `after`, or the first part of it, as it was committed."""
-        terms = (EVENTS.c.offset > after, EVENTS.c.offset <= min(through, after + _ROWS_AT_ONCE))
+        """The first events between these offsets, as far as they stand close together.
+
+        There are none where all of them were deleted.
+        """
+        terms = (EVENTS.c.offset > after, EVENTS.c.offset <= through)
+        sized = sa.select(EVENTS.c.offset, SIZE).where(*terms)
         async with self.connection() as connection:
-            sizes = await connection.execute(
-                sa.select(EVENTS.c.offset, SIZE).where(*terms).order_by(EVENTS.c.offset)
-            )
+            sizes = await connection.execute(sized.order_by(EVENTS.c.offset).limit(_ROWS_AT_ONCE))
             taken = bounded([(int(offset), int(size)) for offset, size in sizes])
-            chosen = (
-                sa.select(EVENTS.c.offset, *ROW_COLUMNS)
-                .where(EVENTS.c.offset.in_(taken))
-                .order_by(EVENTS.c.offset)
-            )
-            found = [tuple(row) for row in await connection.execute(chosen)]
-        first = found[0][0]
+            chosen = sa.select(EVENTS.c.offset, *ROW_COLUMNS).where(EVENTS.c.offset.in_(taken))
+            ordered = chosen.order_by(EVENTS.c.offset)
+            found = [tuple(row) for row in await connection.execute(ordered)] if taken else []
+        first = found[0][0] if found else through + 1
         dense = takewhile(lambda row: row[1][0] == first + row[0], enumerate(found))
         return Commit(first, [_row(row) for _, row in dense])
 

@@ -50,6 +50,7 @@ class Writer:
         monotonic: Callable[[], float],
     ) -> None:
         self.head = head
+        self.floor = 0
         self.failure: str | None = None
         self._attempts = attempts
         self._reader = reader
@@ -101,23 +102,26 @@ class Writer:
             return
         try:
             await self._follow()
-        except EventSystemError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next time may go better
             self._failed(error)
 
     async def _follow(self) -> None:
-        await self._catch_up(await self._attempts.head())
+        head, self.floor = await self._attempts.ends()
+        await self._catch_up(head)
         self.failure = None
 
     async def _catch_up(self, head: int) -> None:
         """Tell of what stands between what has been told and `head`, inclusive."""
         while self.head < head:
-            self._told(await self._reader.commit(self.head, head), 0.0)
+            commit = await self._reader.commit(self.head, head)
+            self._told(commit, 0.0)
+            self.head = commit.first + len(commit.rows) - 1
 
     def _told(self, commit: Commit, seconds: float) -> None:
         if commit.rows:
             self.head = commit.first + len(commit.rows) - 1
         if commit.rows or commit.duplicates:
-            self._on_commit(commit, seconds)
+            _call(self._on_commit, commit, seconds)
 
     def _take(self) -> list[Submission]:
         batch: list[Submission] = []
@@ -149,7 +153,7 @@ class Writer:
             self.failure = None
             await self._tell(outcome, started)
             for (_, done), answer in zip(batch, outcome.answers, strict=True):
-                done(answer)
+                _call(done, answer)
 
     async def _tell(self, outcome: Outcome, started: float) -> None:
         """Tell of a commit, and before it of all that others appended before it.
@@ -160,7 +164,7 @@ class Writer:
         try:
             if outcome.commit.rows:
                 await self._catch_up(outcome.commit.first - 1)
-        except StorageError as error:
+        except EventSystemError as error:
             _log.warning("what others appended cannot be read yet: %s", error)
         else:
             self._told(outcome.commit, seconds)
@@ -168,9 +172,17 @@ class Writer:
     def _refuse(self, batch: list[Submission], error: StorageError) -> None:
         self._failed(error)
         for _, done in batch:
-            done(error)
+            _call(done, error)
 
-    def _failed(self, error: EventSystemError) -> None:
+    def _failed(self, error: Exception) -> None:
         if self.failure is None:
-            _log.error("the log cannot be written: %s", error)
+            _log.error("the log fails: %s", error)
         self.failure = str(error)
+
+
+def _call(told: Callable[..., None], *what: Any) -> None:
+    """Tell somebody; what they make of it must not end the task."""
+    try:
+        told(*what)
+    except Exception:  # noqa: BLE001 - it is theirs, and told
+        _log.exception("telling of a commit failed")
