@@ -14,11 +14,11 @@ from event_system.delivery.ports import (
     INLINE_LANE,
     BatchStore,
     Board,
-    Cells,
     Counts,
     Cursor,
     CursorStore,
     Failure,
+    InlinePlaces,
     Progress,
     RetryStore,
 )
@@ -91,6 +91,7 @@ class Dispatcher:
         self._saved = -1
         self._saver: asyncio.Task[None] | None = None
         self._moved = asyncio.Event()
+        self._open: list[int] = []
         self._shared = Shared(
             log=log,
             settings=settings,
@@ -130,7 +131,9 @@ class Dispatcher:
         self.inline = {e.listener.name: self._inline(e) for e in self._entries("sync")}
         everyone = [*self.subscriptions.values(), *self.inline.values()]
         await self.replays.take_up(await self._store.replays.unfinished(), self.subscriptions)
-        await take_up(everyone, self.replays.subscriptions(), self._shared, self._store)
+        self._open = await take_up(
+            everyone, self.replays.subscriptions(), self._shared, self._store
+        )
         for subscription in self.subscriptions.values():
             subscription.start()
         self.replays.start()
@@ -144,10 +147,12 @@ class Dispatcher:
         """What stands for a sync listener here: it has no lane but the one that is in hand."""
         return Subscription(_once(entry), {INLINE_LANE: Lane(INLINE_LANE, 0)}, self._shared)
 
-    def inline_places(self) -> tuple[Cells, dict[str, int]]:
-        """The board, and where on it each sync listener shows what it has in hand."""
-        places = {name: s.lanes[INLINE_LANE].cell for name, s in self.inline.items()}
-        return self._shared.cells, places
+    def inline_places(self) -> InlinePlaces:
+        """Where on the board sync listeners show what they have in hand."""
+        cells = self._shared.cells
+        signs = {name: cells[s.lanes[INLINE_LANE].cell - 1] for name, s in self.inline.items()}
+        *open_, spare = (cell - 1 for cell in self._open)
+        return InlinePlaces(cells, signs, open_, spare)
 
     async def _welcome(self, entries: Iterable[Registered], progress: Progress) -> None:
         starts = {

@@ -224,7 +224,7 @@ class Core:
         self.log.start()
         await self.pauses.start()
         await self.dispatcher.start()
-        self.sync.take_places(*self.dispatcher.inline_places())
+        self.sync.take_places(self.dispatcher.inline_places())
         self.dispatcher.reconfigure(self.registry)  # pauses those that are held or switched off
         await self.removed.start([listener.name for listener in self._declared])
         self.delayed.start()
