@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -25,11 +24,11 @@ from event_system.delivery.ports import (
 from event_system.delivery.recovery import take_up
 from event_system.delivery.replays.running import Running
 from event_system.delivery.retries import Retries
+from event_system.delivery.shares import shares
 from event_system.delivery.statistics import Observer, Statistics
 from event_system.delivery.subscription import Subscription
 from event_system.delivery.surroundings import DeliverySettings, Shared
 from event_system.delivery.watch import Watch
-from event_system.events.event import Event, event_of
 from event_system.events.ports import Commit, EventLog
 from event_system.events.registry import Registered, Registry
 from event_system.events.retry import Retry
@@ -249,15 +248,11 @@ class Dispatcher:
     def route(self, commit: Commit) -> None:
         """Show a commit's events to their async listeners."""
         find = self._registry.route
-        shown: defaultdict[str, list[Event]] = defaultdict(list)
-        wanted = {row[5] for row in commit.rows}
-        if any(find(type_).deferred for type_ in wanted):
-            for offset, row in enumerate(commit.rows, commit.first):
-                if deferred := find(row[5]).deferred:
-                    event = event_of(offset, row)
-                    for entry in deferred:
-                        shown[entry.listener.name].append(event)
-        for name, events in shown.items():
+        listened = {
+            type_: [entry.listener.name for entry in find(type_).deferred]
+            for type_ in {row[5] for row in commit.rows}
+        }
+        for name, events in shares(commit, listened):
             self.subscriptions[name].offer(events)
         self.routed = commit.first + len(commit.rows) - 1
         self._moved.set()
