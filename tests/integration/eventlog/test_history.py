@@ -23,7 +23,8 @@ from event_system.eventlog.sqlite import search as search_module
 from event_system.eventlog.sqlite.history import SqliteHistory
 from event_system.eventlog.sqlite.reader import Reader
 from event_system.eventlog.sqlite.schema import connect_reader
-from event_system.eventlog.sqlite.search import Search, Snapshot, Wanted
+from event_system.eventlog.sqlite.search import Search, Wanted
+from event_system.eventlog.sqlite.snapshot import Snapshot
 from event_system.events.event import Event, Row
 from event_system.events.ports import Filter, History
 from tests.support.memory_history import MemoryHistory

@@ -9,7 +9,8 @@ import apsw
 
 from event_system.eventlog.sqlite.index import distrust
 from event_system.eventlog.sqlite.reader import Reader
-from event_system.eventlog.sqlite.search import Search, Snapshot, Wanted
+from event_system.eventlog.sqlite.search import Search, Wanted
+from event_system.eventlog.sqlite.snapshot import Snapshot
 from event_system.events.event import Event
 from event_system.events.ports import Filter, Page
 from event_system.kernel.patterns import parse_pattern

@@ -19,7 +19,7 @@ from typing import cast
 import apsw
 
 from event_system.eventlog.sqlite.log import SqliteEventLog
-from event_system.eventlog.sqlite.search import Snapshot
+from event_system.eventlog.sqlite.snapshot import Snapshot
 from event_system.events.ports import Holds
 
 CHUNK_EVENTS = 250
