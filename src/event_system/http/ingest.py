@@ -23,9 +23,10 @@ from event_system.events.idempotency import give_id, give_ids, parse_key
 from event_system.events.manager import EventManager
 from event_system.events.ports import Appended
 from event_system.events.preconditions import check_conditional, expected_offset
-from event_system.http.admission import Admission, error_lines
+from event_system.http.admission import Admission
 from event_system.http.answer import ANSWER_PROBLEM, Answer, Reply
 from event_system.http.encodings import unpacked
+from event_system.http.limit_lines import error_lines
 from event_system.http.problems import problem_body
 from event_system.http.reading import (
     Headers,
@@ -193,7 +194,7 @@ class Ingest:
         text = None if trace is None else trace.decode("latin-1")
         row = self._manager.admit(draft, source, text)
         admission = self.admission
-        if admission.in_flight > admission.calm and route is not PROBE:
+        if admission.in_flight > admission.unjudged and route is not PROBE:
             reply = admission.admit(source, (row,), reply)
         if draft.deliver_at is not None:
             held = self._delayed.held(draft, row)
@@ -209,7 +210,7 @@ class Ingest:
         expected = expected_offset(headers.get(b"if-match"), headers.get(b"if-none-match"))
         check_conditional(draft)
         row = self._manager.admit(draft, source, headers.get(b"traceparent", b"").decode("latin-1"))
-        if self.admission.in_flight > self.admission.calm:
+        if self.admission.in_flight > self.admission.unjudged:
             reply = self.admission.admit(source, (row,), reply)
         self._spawn(self._judge(row, expected, reply, stored))
 
@@ -313,7 +314,7 @@ class Ingest:
             error = InvalidBatchError(f"{len(faults)} of {len(drafts)} events are invalid")
             self._refuse(error, reply, BATCH, faults)
             return
-        if rows and self.admission.in_flight > self.admission.calm:
+        if rows and self.admission.in_flight > self.admission.unjudged:
             reply = self.admission.admit(source, rows, reply)
         if held:
             every = [held.get(at) or Held(row, 0) for at, row in enumerate(rows)]
