@@ -5,24 +5,28 @@ What a 200 of each promises:
 - event-system: the event is fsynced; the handler gets it at least once, in order per subject.
 - JetStream (2.15, `sync_interval: always`): the publish is fsynced before its acknowledgement,
   for which the FastAPI route waits. The message id is deduplicated for two minutes.
+- Taskiq and FastStream over JetStream: the same server and setting; nothing is deduplicated.
 - Celery and Dramatiq over Redis (`appendfsync always`): Redis has fsynced the push before it
   answers the client, for which the FastAPI route waits. Nothing is deduplicated.
+- Dramatiq over RabbitMQ: a persistent message in a durable classic queue; the broker confirms it
+  once it has synced it, many at a time. Nothing is deduplicated.
+- Procrastinate over PostgreSQL (`synchronous_commit = on`): a row is committed. Nothing is
+  deduplicated.
 """
 
 from __future__ import annotations
 
-import shutil
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from benchmarks import ages
-from benchmarks.harness import free_port, node, process, scratch, wait_for
+from benchmarks.harness import node, scratch, wait_for
 from benchmarks.load import Load, faults_of, percentile, stored, wrk
+from benchmarks.peers.stacks import STACKS
 from benchmarks.report import Limit, Run
 
 DRAIN_SECONDS = 120
@@ -40,13 +44,12 @@ class Outcome:
 
 
 def run(run: Run) -> None:
-    peers = {"JetStream": _jetstream, "Celery": _celery, "Dramatiq": _dramatiq}
     found: dict[str, list[dict[str, Outcome]]] = {}
-    for name, site in peers.items():
+    for name, site in STACKS.items():
         sides = {OURS: partial(_ours, run), name: partial(_peer, run, site)}
         found[name] = run.rounds(sides)
         _report(run, name, found[name])
-    rounds = [dict(zip(peers, turn, strict=True)) for turn in zip(*found.values(), strict=True)]
+    rounds = [dict(zip(STACKS, turn, strict=True)) for turn in zip(*found.values(), strict=True)]
     faults = faults_of(o.load for turn in rounds for pair in turn.values() for o in pair.values())
     for what, unit, read, limit in (
         ("handled", "/s", _handled_s, Limit(at_least=5)),
@@ -96,8 +99,8 @@ def _ours(run: Run) -> Outcome:
         return _outcome(directory, stored(at, lambda: _drive(run, at.url, directory)))
 
 
-def _peer(run: Run, site: Callable[[Path], Iterator[str]]) -> Outcome:
-    with scratch() as directory, contextmanager(site)(directory) as url:
+def _peer(run: Run, site: Callable[[Path], AbstractContextManager[str]]) -> Outcome:
+    with scratch() as directory, site(directory) as url:
         return _outcome(directory, _drive(run, url, directory))
 
 
@@ -115,50 +118,3 @@ def _outcome(directory: Path, load: Load) -> Outcome:
     if not 0 <= len(found) - expected <= spare:
         load = load.doubted(f"{expected} accepted, {len(found)} handled")
     return Outcome(load, percentile([us / 1000 for us in found], 0.99))
-
-
-def _jetstream(directory: Path) -> Iterator[str]:
-    server, port = free_port(), free_port()
-    config = directory / "nats.conf"
-    store = directory / "store"
-    config.write_text(
-        f'listen: "127.0.0.1:{server}"\n'
-        f'jetstream {{ store_dir: "{store}", sync_interval: always }}\n'
-    )
-    program = str(Path(sys.executable).parent / "nats-server")  # the package's, not the system's
-    module = [sys.executable, "-m", "benchmarks.peers.jetstream"]
-    address = f"nats://127.0.0.1:{server}"
-    with ExitStack() as stack:
-        stack.enter_context(process([program, "-c", str(config)], wait_port=server))
-        stack.enter_context(
-            process([*module, "api", address, str(port)], cwd=directory, wait_port=port)
-        )
-        stack.enter_context(process([*module, "work", address, "0"], cwd=directory))
-        yield f"http://127.0.0.1:{port}"
-
-
-def _celery(directory: Path) -> Iterator[str]:
-    worker = ["celery", "-A", "benchmarks.peers.tasks_celery", "worker", "--pool=solo"]
-    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "-lERROR"]
-    yield from _over_redis(directory, "tasks_celery", [*worker, *quiet])
-
-
-def _dramatiq(directory: Path) -> Iterator[str]:
-    worker = ["dramatiq", "benchmarks.peers.tasks_dramatiq", "-p1", "-t8", "--skip-logging"]
-    yield from _over_redis(directory, "tasks_dramatiq", worker)
-
-
-def _over_redis(directory: Path, module: str, worker: list[str]) -> Iterator[str]:
-    server, port = free_port(), free_port()
-    redis = [shutil.which("redis-server") or "/usr/bin/redis-server", "--bind", "127.0.0.1"]
-    redis += ["--port", str(server), "--dir", str(directory), "--appendonly", "yes"]
-    redis += ["--appendfsync", "always", "--save", ""]
-    variables = {"PEER_REDIS": f"redis://127.0.0.1:{server}/0"}
-    api = [sys.executable, "-m", f"benchmarks.peers.{module}", str(port)]
-    with ExitStack() as stack:
-        stack.enter_context(process(redis, wait_port=server))
-        stack.enter_context(process(api, cwd=directory, wait_port=port, variables=variables))
-        command = [sys.executable, "-m", *worker]
-        stack.enter_context(process(command, cwd=directory, variables=variables))
-        time.sleep(3)  # the worker's own start
-        yield f"http://127.0.0.1:{port}"

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from benchmarks.ages import note, now_us
 
-app = Celery("peer", broker=os.environ.get("PEER_REDIS", "redis://127.0.0.1:1/0"))
+app = Celery("peer", broker=os.environ.get("PEER_SERVER", "redis://127.0.0.1:1/0"))
 app.conf.update(
     task_ignore_result=True,
     task_acks_late=True,

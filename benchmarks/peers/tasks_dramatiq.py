@@ -1,4 +1,4 @@
-"""FastAPI and Dramatiq over Redis with `appendfsync always`."""
+"""FastAPI and Dramatiq, over Redis with `appendfsync always` or RabbitMQ with confirms."""
 
 from __future__ import annotations
 
@@ -8,15 +8,20 @@ from typing import Any
 
 import dramatiq
 import uvicorn
+from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from dramatiq.brokers.redis import RedisBroker
 from fastapi import FastAPI
 
 from benchmarks.ages import note, now_us
 
-dramatiq.set_broker(RedisBroker(url=os.environ.get("PEER_REDIS", "redis://127.0.0.1:1/0")))
+server, queue = os.environ.get("PEER_SERVER", "redis://127.0.0.1:1/0"), os.environ.get("PEER_QUEUE")
+if server.startswith("amqp"):
+    dramatiq.set_broker(RabbitmqBroker(url=server, confirm_delivery=True))
+else:
+    dramatiq.set_broker(RedisBroker(url=server))
 
 
-@dramatiq.actor
+@dramatiq.actor(queue_name=queue or "default")
 def handle(event: dict[str, Any]) -> None:
     note(event["sent"])
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import mmap
 import os
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from event_system.delivery.ports import Cells
 
 BOARD_FILE = "inflight.board"
 CELLS = 3
-"""Of a place: the key's hash, the first and the last offset in hand."""
+"""Of a place: the key's sign, a hash, the first and the last offset in hand."""
 
 _CELL_BYTES = 8
 _MASK = 2**63 - 1
@@ -37,7 +38,7 @@ class MappedBoard:
         self._old = self._read()
         self.cells: Cells = [0, 0]
 
-    def _read(self) -> dict[int, tuple[int, int]]:
+    def _read(self) -> dict[int, list[tuple[int, int]]]:
         try:
             content = self._path.read_bytes()
         except OSError:
@@ -45,22 +46,24 @@ class MappedBoard:
         whole = content[: len(content) // (CELLS * _CELL_BYTES) * (CELLS * _CELL_BYTES)]
         cells = memoryview(whole).cast("q")
         places = (cells[at : at + CELLS].tolist() for at in range(0, len(cells), CELLS))
-        return {key: (first, last) for key, first, last in places if first > 0}
+        found: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+        for sign, first, last in places:
+            if sign and first > 0:
+                found[sign].append((first, last))
+        return found
 
-    def claims(self, keys: Sequence[str]) -> dict[str, tuple[int, int]]:
-        found = {key: self._old.get(_hash(key)) for key in keys}
-        return {key: claim for key, claim in found.items() if claim is not None}
+    def claims(self, keys: Sequence[str]) -> dict[str, list[tuple[int, int]]]:
+        return {key: self._old[sign] for key in keys if (sign := _sign(key)) in self._old}
 
     def lay(self, keys: Sequence[str]) -> list[int]:
-        hashes = [_hash(key) for key in keys]
         size = max(len(keys), 1) * CELLS * _CELL_BYTES
         try:
             self.cells = self._mapped(size)
         except OSError as error:
             _log.error("%s cannot be made, crashes are not counted: %s", self._path, error)
             self.cells = [0] * (len(keys) * CELLS)
-        for at, value in enumerate(hashes):
-            self.cells[at * CELLS] = value
+        for at, key in enumerate(keys):
+            self.cells[at * CELLS] = _sign(key)
         return [at * CELLS + 1 for at in range(len(keys))]
 
     def _mapped(self, size: int) -> memoryview[int]:
@@ -73,5 +76,5 @@ class MappedBoard:
         return memoryview(pages).cast("q")
 
 
-def _hash(key: str) -> int:
-    return xxh3_64_intdigest(key.encode()) & _MASK
+def _sign(key: str) -> int:
+    return xxh3_64_intdigest(key.encode()) & _MASK if key else 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -14,22 +13,22 @@ from event_system.delivery.ports import (
     INLINE_LANE,
     BatchStore,
     Board,
-    Cells,
     Counts,
     Cursor,
     CursorStore,
     Failure,
+    InlinePlaces,
     Progress,
     RetryStore,
 )
 from event_system.delivery.recovery import take_up
 from event_system.delivery.replays.running import Running
 from event_system.delivery.retries import Retries
+from event_system.delivery.shares import shares
 from event_system.delivery.statistics import Observer, Statistics
 from event_system.delivery.subscription import Subscription
 from event_system.delivery.surroundings import DeliverySettings, Shared
 from event_system.delivery.watch import Watch
-from event_system.events.event import Event, event_of
 from event_system.events.ports import Commit, EventLog
 from event_system.events.registry import Registered, Registry
 from event_system.events.retry import Retry
@@ -92,6 +91,7 @@ class Dispatcher:
         self._saved = -1
         self._saver: asyncio.Task[None] | None = None
         self._moved = asyncio.Event()
+        self._open: list[int] = []
         self._shared = Shared(
             log=log,
             settings=settings,
@@ -131,7 +131,9 @@ class Dispatcher:
         self.inline = {e.listener.name: self._inline(e) for e in self._entries("sync")}
         everyone = [*self.subscriptions.values(), *self.inline.values()]
         await self.replays.take_up(await self._store.replays.unfinished(), self.subscriptions)
-        await take_up(everyone, self.replays.subscriptions(), self._shared, self._store)
+        self._open = await take_up(
+            everyone, self.replays.subscriptions(), self._shared, self._store
+        )
         for subscription in self.subscriptions.values():
             subscription.start()
         self.replays.start()
@@ -145,10 +147,12 @@ class Dispatcher:
         """What stands for a sync listener here: it has no lane but the one that is in hand."""
         return Subscription(_once(entry), {INLINE_LANE: Lane(INLINE_LANE, 0)}, self._shared)
 
-    def inline_places(self) -> tuple[Cells, dict[str, int]]:
-        """The board, and where on it each sync listener shows what it has in hand."""
-        places = {name: s.lanes[INLINE_LANE].cell for name, s in self.inline.items()}
-        return self._shared.cells, places
+    def inline_places(self) -> InlinePlaces:
+        """Where on the board sync listeners show what they have in hand."""
+        cells = self._shared.cells
+        signs = {name: cells[s.lanes[INLINE_LANE].cell - 1] for name, s in self.inline.items()}
+        *open_, spare = (cell - 1 for cell in self._open)
+        return InlinePlaces(cells, signs, open_, spare)
 
     async def _welcome(self, entries: Iterable[Registered], progress: Progress) -> None:
         starts = {
@@ -245,15 +249,11 @@ class Dispatcher:
     def route(self, commit: Commit) -> None:
         """Show a commit's events to their async listeners."""
         find = self._registry.route
-        shown: defaultdict[str, list[Event]] = defaultdict(list)
-        wanted = {row[5] for row in commit.rows}
-        if any(find(type_).deferred for type_ in wanted):
-            for offset, row in enumerate(commit.rows, commit.first):
-                if deferred := find(row[5]).deferred:
-                    event = event_of(offset, row)
-                    for entry in deferred:
-                        shown[entry.listener.name].append(event)
-        for name, events in shown.items():
+        listened = {
+            type_: [entry.listener.name for entry in find(type_).deferred]
+            for type_ in {row[5] for row in commit.rows}
+        }
+        for name, events in shares(commit, listened):
             self.subscriptions[name].offer(events)
         self.routed = commit.first + len(commit.rows) - 1
         self._moved.set()

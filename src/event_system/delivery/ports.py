@@ -208,17 +208,32 @@ class Board(Protocol):
     """Which events are being handled right now; survives `kill -9`, costs a memory write.
 
     `cells[n]` is the offset that place `n` handles, 0 while it handles none; `cells[n + 1]` is
-    the last offset where it handles a batch.
+    the last offset where it handles a batch. `cells[n - 1]` is the sign of the place's key. A
+    place with an empty key is nobody's, its sign 0: whoever uses it writes another's sign there
+    while that one handles the offset.
     """
 
     @property
     def cells(self) -> Cells: ...
 
-    def claims(self, keys: Sequence[str]) -> dict[str, tuple[int, int]]:
-        """The first and last offset that the process before had in hand when it ended, by key."""
+    def claims(self, keys: Sequence[str]) -> dict[str, list[tuple[int, int]]]:
+        """What the process before had in hand when it ended: first and last offsets, by key."""
 
     def lay(self, keys: Sequence[str]) -> list[int]:
         """Forget the claims and give every key a place."""
+
+
+class InlinePlaces(msgspec.Struct, frozen=True):
+    """Places on the board for sync listeners: one for each event on its way through them.
+
+    A place is known by the cell of its sign, which the cell of its offset follows. `signs` are the
+    listeners' by name. When all of `open` are taken, the `spare` one shows the last of the others.
+    """
+
+    cells: Cells
+    signs: dict[str, int]
+    open: list[int]
+    spare: int
 
 
 class Progress(msgspec.Struct, frozen=True):

@@ -22,17 +22,20 @@ from event_system.delivery.ports import (
 from event_system.delivery.subscription import Subscription
 from event_system.delivery.surroundings import Shared
 
+OPEN_PLACES = 1024
+"""For events on their way through sync listeners; more at once share one of them."""
+
 
 async def take_up(
     subscriptions: Collection[Subscription],
     replaying: Mapping[str, Subscription],
     shared: Shared,
     store: CursorStore,
-) -> None:
+) -> list[int]:
     """Prepare subscriptions that have not started yet, and give them their places on the board.
 
     What is counted is kept before the board forgets it. `replaying` has the subscriptions of
-    replays by listener.
+    replays by listener. What comes back are the board's places that are nobody's.
     """
     await _know_failures(subscriptions, store)
     keys = [key for s in subscriptions for key in (*_keys(s), *_replay_keys(s))]
@@ -41,23 +44,25 @@ async def take_up(
         await _count(_keys(subscription), claims, subscription, shared, store)
     for child in replaying.values():
         await _count(_replay_keys(child), claims, child, shared, store)
-    places = iter(shared.board.lay(keys))
+    places = iter(shared.board.lay([*keys, *[""] * OPEN_PLACES]))
     for subscription in subscriptions:
         for lane in subscription.lanes.values():
             lane.cell = next(places)
         subscription.retry_cells = [next(places) for _ in range(subscription.retry_workers)]
         subscription.replay_cells = {number: next(places) for number in subscription.lanes}
+    return list(places)
 
 
 async def _count(
     keys: Mapping[str, Lane | None],
-    claims: Mapping[str, tuple[int, int]],
+    claims: Mapping[str, list[tuple[int, int]]],
     subscription: Subscription,
     shared: Shared,
     store: CursorStore,
 ) -> None:
     for key in keys.keys() & claims.keys():
-        await _Claim(subscription, keys[key]).count(shared, store, *claims[key])
+        for first, last in claims[key]:
+            await _Claim(subscription, keys[key]).count(shared, store, first, last)
 
 
 def _keys(subscription: Subscription) -> dict[str, Lane | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -52,8 +52,8 @@ class Observed(msgspec.Struct, frozen=True):
     """A slice of finished calls of one listener: how long each took, and its event's age."""
 
     listener: str
-    durations: list[float]
-    ages: list[float]
+    durations: Sequence[float]
+    ages: Sequence[float]
     errors: int
 
 

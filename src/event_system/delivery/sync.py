@@ -1,8 +1,8 @@
 """Sync listeners: run inline by priority, isolated, timed, able to stop the propagation.
 
-The loop over the listeners is the hot part: it notes when each call ended and what it
-returned. Everything else is done from these notes: results when somebody reads them, counts
-and histograms for many dispatches at once.
+The loop over the listeners is the hot part: it shows on the board whose turn it is, and notes
+how long each call took and what it returned. Everything else is done from these notes: results
+when somebody reads them, counts and histograms for many dispatches at once.
 """
 
 from __future__ import annotations
@@ -10,15 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from asyncio import current_task
-from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
-from operator import sub
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from event_system.delivery.calls import Call, HandlerThreads, describe, prepare
-from event_system.delivery.ports import Cells, Failure
+from event_system.delivery.ports import Failure, InlinePlaces
 from event_system.delivery.statistics import Observed, Observer, Statistics
 from event_system.delivery.verdicts import Policy, fault_of, judge
 from event_system.delivery.watch import Watch
@@ -29,7 +27,9 @@ from event_system.events.ports import ListenerResult
 from event_system.events.registry import Registered
 from event_system.events.retry import Retry
 
-MAX_UNCOUNTED = 256
+MAX_UNCOUNTED = 64
+MAX_CHAINS = 10_000
+NEVER: Final = -1
 ONCE: Final = Retry(attempts=1)
 _SKIPPED: Final = object()
 _log = logging.getLogger(__name__)
@@ -40,18 +40,24 @@ class OverrunError(TimeoutError):
 
 
 class _Chain:
-    """The sync listeners of a route, ready to be called."""
+    """The sync listeners of a route, ready to be called.
+
+    `steps` has their calls and what stands for them on the board. Dispatches in which `size`
+    listeners were called and none failed are counted together: until then `smooth` has their
+    `seconds`.
+    """
 
     def __init__(
-        self, listeners: Sequence[Registered], calls: Sequence[Call], places: Mapping[str, int]
+        self, listeners: Sequence[Registered], calls: Sequence[Call], places: InlinePlaces
     ) -> None:
         self.source = listeners  # kept alive: chains are found by its identity
         self.names = [entry.listener.name for entry in listeners]
         self.timeouts = [entry.listener.timeout for entry in listeners]
-        self.places = [places.get(name, 0) for name in self.names]
-        self.calls = [_filtered(c, e.condition) for c, e in zip(calls, listeners, strict=True)]
-        filtered = any(entry.condition is not None for entry in listeners)
-        self.size = -1 if filtered else len(listeners) + 1
+        conditions = [entry.condition for entry in listeners]
+        signs = [places.signs.get(name, 0) for name in self.names]
+        self.steps = list(zip(map(_filtered, calls, conditions), signs, strict=True))
+        self.size = len(listeners) if all(each is None for each in conditions) else NEVER
+        self.smooth: list[list[float]] = []
 
 
 def _filtered(call: Call, condition: Condition | None) -> Call:
@@ -67,12 +73,14 @@ def _filtered(call: Call, condition: Condition | None) -> Call:
 class Dispatch(msgspec.Struct, eq=False, gc=False):
     """One event on its way through its sync listeners, and what came of it.
 
-    `values[i]` is what the i-th listener returned, `ends[i + 1]` when it had (monotonic).
+    `values[i]` is what the i-th listener returned, `seconds[i]` how long that took. The first one
+    was called when it `began` (monotonic), each other at the end of the one before.
     """
 
     chain: _Chain
     task: asyncio.Task[Any] | None
-    ends: list[float]
+    began: float
+    seconds: list[float]
     values: list[Any]
     failed: dict[int, BaseException] | None = None
 
@@ -81,10 +89,19 @@ class Dispatch(msgspec.Struct, eq=False, gc=False):
         at = len(self.values)
         if at < len(self.chain.timeouts) and at not in (self.failed or ()):
             timeout = self.chain.timeouts[at]
-            if self.ends[-1] + timeout < now:
+            if self.began + sum(self.seconds) + timeout < now:
                 self.fail(OverrunError(f"took longer than its timeout of {timeout:g} s"))
                 if self.task is not None:
                     self.task.cancel()
+
+    def survives(self, error: asyncio.CancelledError) -> bool:
+        """Whether only the current call was cancelled: by `check`, or by the handler itself."""
+        if len(self.values) in (self.failed or ()):
+            return True
+        if self.task is None or self.task.cancelling():
+            return False
+        self.fail(error)
+        return True
 
     def fail(self, error: BaseException) -> None:
         """The current call has failed; the first reason counts."""
@@ -96,16 +113,27 @@ class Dispatch(msgspec.Struct, eq=False, gc=False):
         """The outcome of each listener that ran, in order."""
         return [self._result(at) for at, v in enumerate(self.values) if v is not _SKIPPED]
 
-    def seconds(self, at: int) -> float:
-        return self.ends[at + 1] - self.ends[at]
-
     def _result(self, at: int) -> ListenerResult:
-        name, ms, value = self.chain.names[at], self.seconds(at) * 1000, self.values[at]
+        name, ms, value = self.chain.names[at], self.seconds[at] * 1000, self.values[at]
         if (error := (self.failed or {}).get(at)) is not None:
             return ListenerResult(name, ms, error=describe(error))
         if type(value) is Stop:
             return ListenerResult(name, ms, value.result, stopped=True)
         return ListenerResult(name, ms, value)
+
+
+class _Hand:
+    """Holds one dispatch after the other: watched all the time, at a place on the board."""
+
+    __slots__ = ("dispatch", "place")
+
+    def __init__(self, place: int) -> None:
+        self.place = place
+        self.dispatch: Dispatch | None = None
+
+    def check(self, now: float) -> None:
+        if self.dispatch is not None:
+            self.dispatch.check(now)
 
 
 class SyncRunner:
@@ -127,8 +155,7 @@ class SyncRunner:
     ) -> None:
         self.statistics: dict[str, Statistics] = {}
         self._monotonic = watch.monotonic
-        self._enter = watch.running.add
-        self._leave = watch.running.discard
+        self._watched = watch.running
         self._loop = loop
         self._observe = observe
         self._record = record
@@ -136,17 +163,19 @@ class SyncRunner:
         self._bind_trace = bind_trace
         self._chains: dict[int, _Chain] = {}
         self._prepared: dict[str, tuple[Call, HandlerThreads | None]] = {}
-        self._uncounted: list[Dispatch] = []
-        self._cells: Cells = [0]
-        self._places: Mapping[str, int] = {}
+        self._places = InlinePlaces([0, 0], {}, [], 0)
+        self._idle: list[_Hand] = []
 
-    def take_places(self, cells: Cells, places: Mapping[str, int]) -> None:
-        """Show the event that each listener has in hand on the board from now on."""
-        self._cells, self._places = cells, places
+    def take_places(self, places: InlinePlaces) -> None:
+        """Show on the board from now on which events are in whose hands."""
+        self._places, self._idle = places, []
         self.forget()
 
     def forget(self) -> None:
         """Prepare anew on the next event: the listeners' settings have changed."""
+        self.count()
+        for chain in self._chains.values():
+            chain.size = NEVER
         self._chains.clear()
 
     def close(self) -> None:
@@ -157,40 +186,50 @@ class SyncRunner:
     async def run(self, event: Event, listeners: Sequence[Registered]) -> Dispatch:
         """Call each listener; never raises for a listener's fault."""
         chain = self._chains.get(id(listeners)) or self._prepare(listeners)
-        monotonic, cells, offset = self._monotonic, self._cells, event.offset
-        ends, values = [monotonic()], []  # type: ignore[var-annotated]
-        dispatch = Dispatch(chain, current_task(), ends, values)
+        monotonic, cells, idle = self._monotonic, self._places.cells, self._idle
+        hand = idle.pop() if idle else self._new_hand()
+        place = hand.place
+        cells[place + 1] = event.offset
+        seconds, values = [], []  # type: ignore[var-annotated]
         self._bind_trace(event.traceparent)
-        self._enter(dispatch)
+        task = current_task(self._loop)
+        began = started = monotonic()
+        dispatch = hand.dispatch = Dispatch(chain, task, began, seconds, values)
         try:
-            for call, place in zip(chain.calls, chain.places, strict=True):
-                cells[place] = offset
+            for call, sign in chain.steps:
+                cells[place] = sign
                 try:
                     value = await call(event)
                 except asyncio.CancelledError as error:
-                    if len(values) not in (dispatch.failed or ()):
-                        if dispatch.task is None or dispatch.task.cancelling():
-                            cells[place] = 0
-                            raise
-                        dispatch.fail(error)  # the handler's own doing
+                    if not dispatch.survives(error):
+                        raise
                     value = None
                 except (Exception, SystemExit) as error:  # noqa: BLE001 - isolation is the point
                     dispatch.fail(error)
                     value = None
-                if cells[place] == offset:  # else another event came in between
-                    cells[place] = 0
-                ends.append(monotonic())
+                ended = monotonic()
+                seconds.append(ended - started)
+                started = ended
                 values.append(value)
                 if type(value) is Stop:
                     break
         finally:
-            self._leave(dispatch)
-        if dispatch.failed is not None:
-            self._report(event, dispatch, dispatch.failed)
-        self._uncounted.append(dispatch)
-        if len(self._uncounted) >= MAX_UNCOUNTED:
-            self.count()
+            cells[place] = 0
+            hand.dispatch = None
+            idle.append(hand)
+        if dispatch.failed is None and len(seconds) == chain.size:
+            chain.smooth.append(seconds)
+            if len(chain.smooth) >= MAX_UNCOUNTED:
+                self._count(chain)
+        else:
+            self._settle(event, dispatch, dispatch.failed or {})
         return dispatch
+
+    def _new_hand(self) -> _Hand:
+        places = self._places
+        hand = _Hand(places.open.pop() if places.open else places.spare)
+        self._watched.add(hand)
+        return hand
 
     def _prepare(self, listeners: Sequence[Registered]) -> _Chain:
         calls = []
@@ -200,10 +239,16 @@ class SyncRunner:
                 self._prepared[name] = prepare(entry.listener, self._loop)
                 self.statistics[name] = Statistics()
             calls.append(self._prepared[name][0])
+        if len(self._chains) >= MAX_CHAINS:
+            self.forget()
         chain = self._chains[id(listeners)] = _Chain(listeners, calls, self._places)
         return chain
 
-    def _report(self, event: Event, dispatch: Dispatch, failed: dict[int, BaseException]) -> None:
+    def _settle(self, event: Event, dispatch: Dispatch, failed: dict[int, BaseException]) -> None:
+        """Count one in which a listener failed, was left out, or stopped the others."""
+        for at, value in enumerate(dispatch.values):
+            if value is not _SKIPPED:
+                self._add(dispatch.chain.names[at], [dispatch.seconds[at]], at in failed)
         for at, error in failed.items():
             if isinstance(error, OverrunError) and dispatch.task is not None:
                 dispatch.task.uncancel()
@@ -221,25 +266,15 @@ class SyncRunner:
 
     def count(self) -> None:
         """Add finished dispatches to the statistics; called now and then."""
-        finished, self._uncounted = self._uncounted, []
-        for chain in {id(dispatch.chain): dispatch.chain for dispatch in finished}.values():
-            mine = [dispatch for dispatch in finished if dispatch.chain is chain]
-            smooth = [d.ends for d in mine if not d.failed and len(d.ends) == chain.size]
-            moments = list(zip(*smooth, strict=True))
-            for name, (starts, ends) in zip(chain.names, pairwise(moments), strict=False):
-                self._add(name, list(map(sub, ends, starts)), 0)
-            for dispatch in mine:
-                if dispatch.failed or len(dispatch.ends) != chain.size:
-                    self._count_rough(dispatch)
+        for chain in self._chains.values():
+            if chain.smooth:
+                self._count(chain)
 
-    def _count_rough(self, dispatch: Dispatch) -> None:
-        """One in which a listener failed, was left out, or stopped the others."""
-        for at, value in enumerate(dispatch.values):
-            if value is not _SKIPPED:
-                self._add(
-                    dispatch.chain.names[at], [dispatch.seconds(at)], at in (dispatch.failed or ())
-                )
+    def _count(self, chain: _Chain) -> None:
+        columns, chain.smooth = zip(*chain.smooth, strict=True), []
+        for name, seconds in zip(chain.names, columns, strict=True):
+            self._add(name, seconds, 0)
 
-    def _add(self, name: str, durations: list[float], errors: int) -> None:
+    def _add(self, name: str, durations: Sequence[float], errors: int) -> None:
         self.statistics[name].count(len(durations), errors)
         self._observe(Observed(name, durations, [], errors))

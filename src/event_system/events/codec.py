@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from event_system.events.event import is_json
+from event_system.kernel.clock import FIRST_US, LAST_US, to_us
 from event_system.kernel.errors import (
     InvalidEventError,
     MalformedBodyError,
@@ -184,6 +185,14 @@ def _moment(text: Any) -> datetime:
     except msgspec.ValidationError as error:
         where = f"$.{DELIVER_AT}"
         raise InvalidEventError("a moment is RFC 3339 with a zone", where=where) from error
+
+
+def moment_us(moment: datetime) -> int:
+    """Microseconds since 1970 of a sender's time. Raises `InvalidEventError`."""
+    us = to_us(moment)
+    if not FIRST_US <= us <= LAST_US:
+        raise InvalidEventError("the time is outside of the years 1 to 9999 UTC", where="$.time")
+    return us
 
 
 def _plain_json_is_none(media_type: Any) -> Any:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
+from itertools import count, islice
 from typing import Any, TypeAlias
 
 import msgspec
@@ -113,6 +115,11 @@ def read_json(raw: bytes) -> Any:
 def event_of(offset: int, row: Row) -> Event:
     """The event of an admitted row at its offset."""
     return Event(offset, *row[KEY_COLUMNS:])  # type: ignore[arg-type]  # slices lose the types
+
+
+def events_of(first: int, rows: Sequence[Row]) -> list[Event]:
+    """The events of rows that stand in the log one after the other, from offset `first` on."""
+    return list(map(Event, count(first), *islice(zip(*rows, strict=True), KEY_COLUMNS, None)))
 
 
 def is_json(media_type: str | None) -> bool:

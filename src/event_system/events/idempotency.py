@@ -15,6 +15,7 @@ from event_system.events.event import Event, Row
 from event_system.kernel.errors import IdempotencyConflictError, IdempotencyKeyError
 
 MAX_KEY = 255
+_PLAIN = re.compile(rb"[!#-~][!-~]{,%d}" % (MAX_KEY - 1))
 _PRINTABLE = re.compile(rf"[ -~]{{1,{MAX_KEY}}}")
 _QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"')
 _ESCAPED = re.compile(r'\\(["\\])')
@@ -25,7 +26,10 @@ def parse_key(header: bytes) -> str:
 
     Raises `IdempotencyKeyError`.
     """
-    text = header.decode("latin-1").strip()
+    text = header.decode("latin-1")
+    if _PLAIN.fullmatch(header):
+        return text
+    text = text.strip()
     if text.startswith('"'):
         quoted = _QUOTED.fullmatch(text)
         if quoted is None:

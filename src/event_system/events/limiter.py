@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import Any, Final, Literal, TypeAlias
 
 from event_system.events.event import Row
-from event_system.events.limits import Buckets, Name, Rate
+from event_system.events.limits import Buckets, Name, Rate, take_one
 from event_system.kernel.errors import RateLimitedError
 from event_system.kernel.patterns import matches, parse_pattern
 from event_system.kernel.quota import Standing
@@ -41,11 +41,6 @@ class Limit:
         return f"limits.{self.policy}"
 
     @property
-    def common(self) -> Rate | None:
-        """The rate that all names have; None where they differ."""
-        return None if self.overrides else self.rate
-
-    @property
     def limits_any(self) -> bool:
         return any(rate is not None for rate in (self.rate, *dict(self.overrides).values()))
 
@@ -69,7 +64,6 @@ class TypeRates:
     kind: Kind = "type"
     policy: str = "event_type"
     where: str = "rate_limit"
-    common: None = None
 
     @property
     def limits_any(self) -> bool:
@@ -81,6 +75,8 @@ class TypeRates:
 
 Claim: TypeAlias = tuple[Buckets, Name, float]
 """A bucket, whose it is, and when it is full again after what was taken."""
+Share: TypeAlias = tuple[Buckets, Name]
+"""A bucket and whose it is: of the limits' buckets one that an event counts for."""
 
 
 class _Kind:
@@ -91,7 +87,6 @@ class _Kind:
         self.columns = _COLUMNS.get(limit.kind)
         self._buckets: dict[Rate, Buckets] = {}
         self._known: dict[Name, Buckets | None] = {}
-        self.only = None if limit.common is None else self._of(limit.common)
 
     def after(self, changed: TypeRates) -> _Kind:
         """The same with other rates; a name whose rate stays owes what it did."""
@@ -136,6 +131,8 @@ class Limiter:
         self.active = False
         self.now = monotonic()
         """The moment of the last judgement; it never goes back."""
+        self.changed: Callable[[], None] = lambda: None
+        """Called when other limits count: shares are others then."""
         self._monotonic = monotonic
         self._configured: list[_Kind] = []
         self._types = _Kind(TypeRates())
@@ -156,6 +153,7 @@ class Limiter:
         every = [*self._configured, self._types]
         self._kinds = [kind for kind in every if kind.limit.limits_any]
         self.active = bool(self._kinds)
+        self.changed()
 
     def admit(self, sender: str, rows: Sequence[Row]) -> list[Claim]:
         """Take the events of a request from every bucket, or from none.
@@ -163,26 +161,29 @@ class Limiter:
         What comes back are the buckets as they are now. Raises `RateLimitedError`.
         """
         self.now = max(self.now, self._monotonic())
-        claims = self._ask_for_one(sender, rows[0]) if len(rows) == 1 else self._ask(sender, rows)
+        claims = self._ask(sender, rows)
         for buckets, key, after in claims:
             buckets.take(key, after, self.now)
         return claims
 
-    def _ask_for_one(self, sender: str, row: Row) -> list[Claim]:
-        """As `_ask`, at half the cost."""
-        now = self.now
-        claims: list[Claim] = []
-        for kind in self._kinds:
-            columns = kind.columns
-            key: Any = sender if columns is None else row[columns[0]]
-            buckets = kind.only or kind.buckets_of(key, _name(kind, sender, row))
-            if buckets is not None:
-                after = buckets.after(key, 1, now)
-                if after - now > buckets.room:
-                    wait = buckets.wait(after, 1, now)
-                    raise kind.refusal(_name(kind, sender, row), buckets.rate, wait)
-                claims.append((buckets, key, after))
-        return claims
+    def shares(self, sender: str, row: Row) -> tuple[Share, ...]:
+        """What an event counts for, until the limits are changed."""
+        asked = [
+            (kind, key, name)
+            for kind in self._kinds
+            for (key, name), _ in kind.asked(sender, [row])
+        ]
+        found = [(kind.buckets_of(key, name), key) for kind, key, name in asked]
+        return tuple([(buckets, key) for buckets, key in found if buckets is not None])
+
+    def take_one(self, shares: Sequence[Share]) -> list[float] | None:
+        """As `admit` for one event with these shares.
+
+        What comes back are the seconds until each bucket is full again; nothing where all of
+        them were full before, None where one has not enough.
+        """
+        self.now = max(self.now, self._monotonic())
+        return take_one(shares, self.now)
 
     def _ask(self, sender: str, rows: Sequence[Row]) -> list[Claim]:
         now = self.now
@@ -196,10 +197,6 @@ class Limiter:
                         raise kind.refusal(name, buckets.rate, wait)
                     claims.append((buckets, key, after))
         return claims
-
-
-def _name(kind: _Kind, sender: str, row: Row) -> str:
-    return sender if kind.columns is None else str(row[kind.columns[1]])
 
 
 def standings(claims: Iterable[Claim], now: float) -> list[Standing]:

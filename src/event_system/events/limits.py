@@ -6,6 +6,7 @@ One that is full by now is the same as one that was never used, so it need not b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -99,3 +100,33 @@ class Buckets:
             self._floor = max(self._floor, cut)
             owing = {name: at for name, at in owing.items() if at > cut}
         self._full_at = owing
+
+
+def take_one(shares: Sequence[tuple[Buckets, Name]], now: float) -> list[float] | None:
+    """Take an event from each of these buckets, or from none where one has not enough: None.
+
+    What comes back are the seconds until each is full again; nothing where all were full before.
+    """
+    for buckets, name in shares:
+        if buckets._full_at.get(name, buckets._floor) > now:
+            return _take_one_of_less(shares, now)
+    for buckets, name in shares:
+        full_at = buckets._full_at
+        full_at[name] = now + buckets._period
+        if len(full_at) > buckets._limit:
+            buckets._shrink(now)
+    return []
+
+
+def _take_one_of_less(shares: Sequence[tuple[Buckets, Name]], now: float) -> list[float] | None:
+    """As `take_one` where some bucket is not full."""
+    waits: list[float] = []
+    for buckets, name in shares:
+        full_in = buckets._full_at.get(name, buckets._floor) - now
+        wait = buckets._period + (full_in if full_in > 0 else 0.0)
+        if wait > buckets.room:
+            return None
+        waits.append(wait)
+    for wait, (buckets, name) in zip(waits, shares, strict=True):
+        buckets.take(name, now + wait, now)
+    return waits

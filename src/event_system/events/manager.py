@@ -6,12 +6,12 @@ import asyncio
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 import msgspec
 
-from event_system.events.codec import CloudEventDraft, Draft
+from event_system.events.bulk import Bulk
+from event_system.events.codec import CloudEventDraft, Draft, moment_us
 from event_system.events.event import Event, Row, event_of, is_json
 from event_system.events.idempotency import check_same
 from event_system.events.ports import (
@@ -24,8 +24,13 @@ from event_system.events.ports import (
 )
 from event_system.events.readable import SHORTEST, check_readable
 from event_system.events.registry import Registered, Registry
-from event_system.kernel.clock import FIRST_US, LAST_US, Clock, to_us
-from event_system.kernel.errors import EventTooLargeError, InvalidEventError, StoppingError
+from event_system.kernel.clock import Clock
+from event_system.kernel.errors import (
+    EventSystemError,
+    EventTooLargeError,
+    InvalidEventError,
+    StoppingError,
+)
 from event_system.kernel.ids import IdFactory
 from event_system.kernel.lanes import id_key, source_key, subject_key, type_key
 from event_system.kernel.patterns import is_event_type
@@ -95,6 +100,13 @@ class EventManager:
         self._types: TypeRules = AnyType()
         self._rules: dict[str, TypeRule] = {}
         self._source_keys: dict[str, int] = {}
+        self._bulk = Bulk(
+            rule_of=lambda type_: self._rules.get(type_) or self._rule_of(type_),
+            source_key=lambda source: self._source_keys.get(source) or self._check_source(source),
+            check_data=lambda data: self._check_data(data, None),
+            next_id=ids.next,
+            lanes=lanes,
+        )
 
     def admit(self, draft: Draft, source: str, traceparent: str | None = None) -> Row:
         """The row of a draft. `source` is the sender's, where the draft names none.
@@ -135,13 +147,59 @@ class EventManager:
         if rule.check is not None:
             rule.check(draft, data)
         trace = None if traceparent is None else _well_formed(traceparent)
-        time_us = now if draft.time is None else _moment(draft.time)
+        time_us = now if draft.time is None else moment_us(draft.time)
         # fmt: off
         return (
             ids, subjects, rule.key, sources, lane, type_, source, id_, subject,
             time_us, now, media_type, trace, extensions, data,
         )
         # fmt: on
+
+    def admit_all(
+        self,
+        drafts: Sequence[Draft | EventSystemError],
+        source: str,
+        traceparent: str | None = None,
+    ) -> Sequence[Row | EventSystemError]:
+        """As `admit` for each draft; what refuses an event, or is given for it, in its place.
+
+        Raises `StoppingError`.
+        """
+        if not self.accepting:
+            raise StoppingError
+        return self._at_once(drafts, source, traceparent) or [
+            self._one_of_many(draft, source, traceparent) for draft in drafts
+        ]
+
+    def _at_once(
+        self,
+        drafts: Sequence[Draft | EventSystemError],
+        source: str,
+        traceparent: str | None,
+    ) -> Sequence[Row | EventSystemError] | None:
+        """None where one of the drafts has to be looked at by itself."""
+        if set(map(type, drafts)) != {Draft}:
+            return None
+        try:
+            return self._bulk.admit(
+                cast("Sequence[Draft]", drafts),
+                sender=source,
+                trace=None if traceparent is None else _well_formed(traceparent),
+                now_us=self.stamp(),
+                welcome_bytes=min(SHORTEST, self.limits.max_event_size),
+            )
+        except EventSystemError:
+            return None
+
+    def _one_of_many(
+        self, draft: Draft | EventSystemError, source: str, traceparent: str | None
+    ) -> Row | EventSystemError:
+        if isinstance(draft, EventSystemError):
+            return draft
+        try:
+            return self.admit(draft, source, traceparent)
+        except EventSystemError as error:
+            return error
 
     def stamp(self) -> int:
         """The moment of receipt for what is stored next: never before the one given last."""
@@ -246,13 +304,6 @@ def _content_attributes(
         traceparent = own
         del extensions["traceparent"]
     return draft.media_type, msgspec.json.encode(extensions) if extensions else None, traceparent
-
-
-def _moment(time: datetime) -> int:
-    us = to_us(time)
-    if not FIRST_US <= us <= LAST_US:
-        raise InvalidEventError("the time is outside of the years 1 to 9999 UTC", where="$.time")
-    return us
 
 
 def _well_formed(traceparent: str) -> str | None:

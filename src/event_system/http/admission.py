@@ -1,37 +1,27 @@
-"""Who is let in while there is much to do, and how a sender is told of its limits.
+"""Who is let in while there is much to do.
 
 While less than half of `max_in_flight` requests are under way, the backlog is not full and no
 limits are configured, all that a request costs here is its count: `calm` says up to which
-number of requests nobody is looked at.
+number of requests nobody is looked at before the request is read, `unjudged` when it has been.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-
-import msgspec
+from functools import partial
+from typing import NamedTuple
 
 from event_system.delivery.backlog import Backlog
 from event_system.events.event import Row
-from event_system.events.limiter import Limiter, TypeRates, standings
+from event_system.events.limiter import MAX_REMEMBERED, Limiter, Share, TypeRates, standings
+from event_system.events.limits import Buckets
 from event_system.http.answer import Answer, Reply
-from event_system.kernel.errors import (
-    BusyError,
-    EventSystemError,
-    PreconditionFailedError,
-    RateLimitedError,
-    UnfairShareError,
-)
-from event_system.kernel.quota import Standing
+from event_system.http.limit_lines import LimitLines, limit_lines
+from event_system.kernel.errors import BusyError, UnfairShareError
 
 LARGE_BODY = 65_536
 """Bytes from which a body counts; what is smaller is bounded by the number of requests."""
-
-_ROUNDING = 1e-4
-"""Of an event or a second: sums of times are not exact, and what is told are whole numbers."""
 
 
 @dataclass(slots=True)
@@ -40,6 +30,13 @@ class AdmissionSettings:
 
     max_in_flight: int = 4096
     max_in_flight_bytes: int = 256 * 1024 * 1024
+
+
+class _Kept(NamedTuple):
+    """What single events of one sender, source and type count for, and how that is told."""
+
+    shares: tuple[Share, ...]
+    lines: LimitLines | None
 
 
 class Admission:
@@ -52,11 +49,15 @@ class Admission:
         self.in_flight = 0
         self.held_bytes = 0
         self.calm = 0
+        self.unjudged = 0
         self._settings = settings
         self._limiter = limiter
         self._backlog = backlog
         self._shares: dict[str, int] = {}
+        self._kept: dict[tuple[str, int, int], _Kept] = {}
+        self._lines: dict[tuple[Buckets, ...], LimitLines] = {}
         backlog.changed = self.refresh
+        limiter.changed = self.refresh
         self.refresh()
 
     def configure(self, settings: AdmissionSettings) -> None:
@@ -66,12 +67,14 @@ class Admission:
     def use_types(self, rates: TypeRates) -> None:
         """From now on event types have these rates."""
         self._limiter.use_types(rates)
-        self.refresh()
 
     def refresh(self) -> None:
-        """To be called when the limiter or the backlog has changed."""
-        watchful = self._limiter.active or self._backlog.full
-        self.calm = -1 if watchful else self._settings.max_in_flight // 2
+        """Look anew at the settings, the limiter and the backlog: one of them has changed."""
+        half = self._settings.max_in_flight // 2
+        self.calm = -1 if self._backlog.full else half
+        self.unjudged = -1 if self._limiter.active else half
+        self._kept.clear()
+        self._lines.clear()
 
     # Requests
 
@@ -98,21 +101,50 @@ class Admission:
         and Hahne): n greedy sources get a share of 1/(n+1) each, and one that asks for little
         always finds a place.
         """
-        source = rows[0][6]
         crowded = self.in_flight > self._settings.max_in_flight // 2
-        held = self._shares.get(source, 0)
-        if crowded and held > self._settings.max_in_flight - self.in_flight:
-            raise UnfairShareError(f"{held} requests of {source[:80]!r} are under way")
-        told = b""
+        if crowded:
+            self._check_share(rows[0][6])
         if self._limiter.active:
-            claims = self._limiter.admit(sender, rows)
-            told = limit_lines(standings(claims, self._limiter.now))
-        if not crowded:
-            return _telling(told, reply) if told else reply
-        self._shares[source] = held + 1
-        return self._leaving(source, _telling(told, reply))
+            told = self._take_one(sender, rows[0]) if len(rows) == 1 else self._take(sender, rows)
+            if told:
+                reply = partial(_tell, told, reply)
+        return self._leaving(rows[0][6], reply) if crowded else reply
+
+    def _check_share(self, source: str) -> None:
+        held = self._shares.get(source, 0)
+        if held > self._settings.max_in_flight - self.in_flight:
+            raise UnfairShareError(f"{held} requests of {source[:80]!r} are under way")
+
+    def _take(self, sender: str, rows: Sequence[Row]) -> bytes:
+        claims = self._limiter.admit(sender, rows)
+        return limit_lines(standings(claims, self._limiter.now))
+
+    def _take_one(self, sender: str, row: Row) -> bytes:
+        """As `_take`, for much less: buckets and lines are found once, and seldom partly empty."""
+        who = sender, row[3], row[2]
+        shares, lines = self._kept.get(who) or self._keep(who, row)
+        if lines is None:
+            return b""
+        waits = self._limiter.take_one(shares)
+        if waits is None:
+            return self._take(sender, (row,))  # which tells why not
+        return lines.of(waits) if waits else lines.fresh
+
+    def _keep(self, who: tuple[str, int, int], row: Row) -> _Kept:
+        if len(self._kept) >= MAX_REMEMBERED:
+            self._kept.clear()
+            self._lines.clear()
+        shares = self._limiter.shares(who[0], row)
+        lines = None
+        if shares:
+            every = tuple([buckets for buckets, _ in shares])
+            lines = self._lines.get(every) or self._lines.setdefault(every, LimitLines(every))
+        kept = self._kept[who] = _Kept(shares, lines)
+        return kept
 
     def _leaving(self, source: str, reply: Reply) -> Reply:
+        self._shares[source] = self._shares.get(source, 0) + 1
+
         def leave(answer: Answer) -> None:
             left = self._shares[source] - 1
             if left:
@@ -139,40 +171,5 @@ class Admission:
         self.held_bytes -= size
 
 
-def _telling(told: bytes, reply: Reply) -> Reply:
-    return lambda answer: reply(msgspec.structs.replace(answer, lines=told + answer.lines))
-
-
-def error_lines(error: EventSystemError) -> bytes:
-    """What the answer to an error says in its head besides what all of its status say."""
-    if isinstance(error, PreconditionFailedError) and error.last_offset is not None:
-        return b'\r\netag: "%d"' % error.last_offset
-    if not isinstance(error, RateLimitedError) or error.standing is None:
-        return b""
-    wait = max(1, _seconds(error.standing.reset))
-    return b"\r\nretry-after: %d%b" % (wait, limit_lines([error.standing]))
-
-
-def _seconds(exactly: float) -> int:
-    return math.ceil(exactly - _ROUNDING)
-
-
-def limit_lines(found: Sequence[Standing]) -> bytes:
-    """`RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10) as lines."""
-    if not found:
-        return b""
-    values: list[float] = []
-    for _, _, _, left, reset in found:
-        values += (left + _ROUNDING, _seconds(reset))
-    return _pattern_of(tuple([standing[:3] for standing in found])) % tuple(values)
-
-
-@lru_cache(maxsize=1024)
-def _pattern_of(policies: tuple[tuple[str, int, float], ...]) -> bytes:
-    """The lines of these policies (name, burst, span), with room for `r` and `t` of each."""
-    told = [
-        b'"%b";q=%d;w=%d' % (name.encode(), burst, max(1, _seconds(span)))
-        for name, burst, span in policies
-    ]
-    now = [b'"%b";r=%%d;t=%%d' % name.encode() for name, _, _ in policies]
-    return b"\r\nratelimit-policy: %b\r\nratelimit: %b" % (b", ".join(told), b", ".join(now))
+def _tell(told: bytes, reply: Reply, answer: Answer) -> None:
+    reply(Answer(answer.status, answer.body, answer.media_type, told + answer.lines))

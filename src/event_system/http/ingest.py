@@ -12,7 +12,10 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias
+from operator import attrgetter, itemgetter
+from typing import TypeAlias, cast
+
+from msgspec import Raw
 
 from event_system.events.codec import Draft, decode_batch
 from event_system.events.event import Row
@@ -20,9 +23,10 @@ from event_system.events.idempotency import give_id, give_ids, parse_key
 from event_system.events.manager import EventManager
 from event_system.events.ports import Appended
 from event_system.events.preconditions import check_conditional, expected_offset
-from event_system.http.admission import Admission, error_lines
+from event_system.http.admission import Admission
 from event_system.http.answer import ANSWER_PROBLEM, Answer, Reply
 from event_system.http.encodings import unpacked
+from event_system.http.limit_lines import error_lines
 from event_system.http.problems import problem_body
 from event_system.http.reading import (
     Headers,
@@ -31,7 +35,16 @@ from event_system.http.reading import (
     read_single,
     refuse_parameters,
 )
-from event_system.http.receipts import Fault, encode, encode_results, members_of, standing_members
+from event_system.http.receipts import (
+    BatchReceipt,
+    Fault,
+    encode_batch,
+    encode_results,
+    members_of,
+    receipt_of,
+    receipts_of,
+    standing_members,
+)
 from event_system.kernel.errors import (
     BatchTooLargeError,
     BodyTooLargeError,
@@ -55,6 +68,8 @@ Route: TypeAlias = tuple[bytes, bytes]
 TRIGGER: Route = (b"POST", b"/api/events/trigger")
 PROBE: Route = (b"GET", b"/api/events/trigger")
 BATCH: Route = (b"POST", b"/api/events/batch")
+_due = attrgetter("deliver_at")
+_type_of = itemgetter(5)
 
 
 @dataclass(slots=True)
@@ -179,7 +194,7 @@ class Ingest:
         text = None if trace is None else trace.decode("latin-1")
         row = self._manager.admit(draft, source, text)
         admission = self.admission
-        if admission.in_flight > admission.calm and route is not PROBE:
+        if admission.in_flight > admission.unjudged and route is not PROBE:
             reply = admission.admit(source, (row,), reply)
         if draft.deliver_at is not None:
             held = self._delayed.held(draft, row)
@@ -195,7 +210,7 @@ class Ingest:
         expected = expected_offset(headers.get(b"if-match"), headers.get(b"if-none-match"))
         check_conditional(draft)
         row = self._manager.admit(draft, source, headers.get(b"traceparent", b"").decode("latin-1"))
-        if self.admission.in_flight > self.admission.calm:
+        if self.admission.in_flight > self.admission.unjudged:
             reply = self.admission.admit(source, (row,), reply)
         self._spawn(self._judge(row, expected, reply, stored))
 
@@ -299,7 +314,7 @@ class Ingest:
             error = InvalidBatchError(f"{len(faults)} of {len(drafts)} events are invalid")
             self._refuse(error, reply, BATCH, faults)
             return
-        if rows and self.admission.in_flight > self.admission.calm:
+        if rows and self.admission.in_flight > self.admission.unjudged:
             reply = self.admission.admit(source, rows, reply)
         if held:
             every = [held.get(at) or Held(row, 0) for at, row in enumerate(rows)]
@@ -311,17 +326,20 @@ class Ingest:
 
     def _admit_all(
         self, drafts: Sequence[Draft | EventSystemError], source: str, trace: str | None
-    ) -> tuple[list[Row], dict[int, Held], list[Fault]]:
+    ) -> tuple[Sequence[Row], dict[int, Held], list[Fault]]:
         """Rows in their order, those of them with a time by their place, and the faults."""
+        admitted = self._manager.admit_all(drafts, source, trace)
         rows: list[Row] = []
         held: dict[int, Held] = {}
         faults: list[Fault] = []
-        admit = self._manager.admit
-        for index, draft in enumerate(drafts):
+        if set(map(type, admitted)) == {tuple} and set(map(_due, drafts)) == {None}:
+            return cast("Sequence[Row]", admitted), held, faults
+        for index, (draft, row) in enumerate(zip(drafts, admitted, strict=True)):
             try:
                 if isinstance(draft, EventSystemError):
                     raise draft
-                row = admit(draft, source, trace)
+                if isinstance(row, EventSystemError):
+                    raise row
                 if draft.deliver_at is not None:
                     held[len(rows)] = self._delayed.held(draft, row)
                 rows.append(row)
@@ -336,11 +354,8 @@ class Ingest:
     ) -> None:
         if isinstance(appended, Exception):
             self._refuse(appended, reply, BATCH)
-        elif self._any_sync(rows, appended):
-            self._spawn(self._batch_with_results(rows, appended, faults, reply))
         else:
-            duplicates = sum(1 for at in appended if at < 0)
-            self._reply_batch(list(map(members_of, rows, appended)), duplicates, faults, reply)
+            self._told_batch(rows, receipts_of(rows, appended), faults, reply)
 
     def _accepted_batch(
         self,
@@ -352,44 +367,27 @@ class Ingest:
         if isinstance(accepted, Exception):
             self._refuse(accepted, reply, BATCH)
         else:
-            self._spawn(self._accepted_with_results(rows, accepted, faults, reply))
+            self._told_batch(rows, list(map(receipt_of, rows, accepted)), faults, reply)
 
-    async def _accepted_with_results(
-        self, rows: Sequence[Row], accepted: list[Standing], faults: list[Fault], reply: Reply
+    def _told_batch(
+        self, rows: Sequence[Row], receipts: list[BatchReceipt], faults: list[Fault], reply: Reply
     ) -> None:
-        parts = []
-        for row, standing in zip(rows, accepted, strict=True):
-            members, offset = standing_members(row, standing), standing.signed_offset
-            if offset > 0 and (results := await self._manager.run_sync(row, offset)):
-                members += b',"results":' + encode_results(results)
-            parts.append(members)
-        duplicates = sum(standing.duplicate for standing in accepted)
-        self._reply_batch(parts, duplicates, faults, reply)
-
-    def _any_sync(self, rows: Sequence[Row], offsets: Sequence[int]) -> bool:
-        fresh = {row[5] for row, at in zip(rows, offsets, strict=True) if at > 0}
-        return any(self._manager.sync_listeners(type_) for type_ in fresh)
+        if any(self._manager.sync_listeners(type_) for type_ in set(map(_type_of, rows))):
+            self._spawn(self._batch_with_results(rows, receipts, faults, reply))
+        else:
+            self._reply_batch(receipts, faults, reply)
 
     async def _batch_with_results(
-        self, rows: Sequence[Row], offsets: Sequence[int], faults: list[Fault], reply: Reply
+        self, rows: Sequence[Row], receipts: list[BatchReceipt], faults: list[Fault], reply: Reply
     ) -> None:
-        parts = []
-        for row, offset in zip(rows, offsets, strict=True):
-            members = members_of(row, offset)
-            if offset > 0 and (results := await self._manager.run_sync(row, offset)):
-                members += b',"results":' + encode_results(results)
-            parts.append(members)
-        duplicates = sum(1 for at in offsets if at < 0)
-        self._reply_batch(parts, duplicates, faults, reply)
+        for row, receipt in zip(rows, receipts, strict=True):
+            fresh = receipt.offset and not receipt.duplicate
+            if fresh and (results := await self._manager.run_sync(row, receipt.offset)):
+                receipt.results = Raw(encode_results(results))
+        self._reply_batch(receipts, faults, reply)
 
-    def _reply_batch(
-        self, parts: list[bytes], duplicates: int, faults: list[Fault], reply: Reply
-    ) -> None:
-        head = b'{"accepted":%d,"duplicates":%d,' % (len(parts) - duplicates, duplicates)
-        events = b"},{".join(parts)
-        body = head + b'"events":[' + (b"{" + events + b"}" if parts else b"")
-        answer = Answer(200, body + b'],"faults":' + encode(faults) + b"}")
-        self._finish(BATCH, answer, reply)
+    def _reply_batch(self, receipts: list[BatchReceipt], faults: list[Fault], reply: Reply) -> None:
+        self._finish(BATCH, Answer(200, encode_batch(receipts, faults)), reply)
 
 
 def _resolve(future: asyncio.Future[Answer], answer: Answer) -> None:

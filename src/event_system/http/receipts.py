@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+from msgspec import UNSET, Raw, UnsetType
 
 from event_system.events.event import Row
 from event_system.events.ports import ListenerResult
@@ -44,3 +45,44 @@ def standing_members(row: Row, standing: Standing) -> bytes:
     id_, due = encode(row[7]), rfc3339(standing.due_us).encode()
     known = b"true" if standing.duplicate else b"false"
     return b'"id":%b,"offset":0,"duplicate":%b,"deliver_at":"%b"' % (id_, known, due)
+
+
+class BatchReceipt(msgspec.Struct, gc=False):
+    """What the answer to a batch says of one event, as `members_of` does; read as JSON only."""
+
+    id: str
+    offset: int
+    duplicate: bool = False
+    deliver_at: str | UnsetType = UNSET
+    results: Raw | UnsetType = UNSET
+
+
+class BatchAnswer(msgspec.Struct):
+    """The answer to a batch: an entry for each event that was, or is, stored."""
+
+    accepted: int
+    duplicates: int
+    events: Sequence[BatchReceipt]
+    faults: Sequence[Fault]
+
+
+def receipts_of(rows: Sequence[Row], offsets: Sequence[int]) -> list[BatchReceipt]:
+    """The receipts of stored events; a duplicate's offset is negative."""
+    ids = [row[7] for row in rows]
+    if min(offsets, default=0) < 0:
+        known = [offset < 0 for offset in offsets]
+        return list(map(BatchReceipt, ids, map(abs, offsets), known))
+    return list(map(BatchReceipt, ids, offsets))
+
+
+def receipt_of(row: Row, standing: Standing) -> BatchReceipt:
+    """The receipt of an event of a batch in which some have a time."""
+    due = rfc3339(standing.due_us) if standing.due_us else UNSET
+    offset = 0 if standing.due_us else standing.offset
+    return BatchReceipt(row[7], offset, standing.duplicate, due)
+
+
+def encode_batch(receipts: Sequence[BatchReceipt], faults: Sequence[Fault]) -> bytes:
+    """The body of the answer to a batch."""
+    duplicates = sum([receipt.duplicate for receipt in receipts])
+    return encode(BatchAnswer(len(receipts) - duplicates, duplicates, receipts, faults))

@@ -6,6 +6,8 @@ search up: whoever finds something by key compares the strings as well.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from xxhash import xxh3_64_intdigest as _hash
 
 _SUBJECT, _TYPE, _SOURCE = 1, 2, 3
@@ -25,6 +27,16 @@ def source_key(source: str) -> int:
 
 def id_key(id_: str) -> int:
     return _hash(id_.encode()) >> 1
+
+
+def id_keys(ids: Iterable[str]) -> list[int]:
+    """The keys of many ids."""
+    return [_hash(id_.encode()) >> 1 for id_ in ids]
+
+
+def subject_keys(subjects: Iterable[str | None]) -> list[int | None]:
+    """The keys of many subjects; None stays None."""
+    return [None if s is None else _hash(s.encode(), _SUBJECT) >> 1 for s in subjects]
 
 
 def lane_of(key: int, lanes: int) -> int:

@@ -201,7 +201,7 @@ class Core:
         self.log.start()
         await self.pauses.start()
         await self.dispatcher.start()
-        self.sync.take_places(*self.dispatcher.inline_places())
+        self.sync.take_places(self.dispatcher.inline_places())
         self.dispatcher.reconfigure(self.registry)  # pauses those that are held or switched off
         if self.tenure is not None:
             self.tenure.watch(lambda holds: self.dispatcher.suspend(not holds))

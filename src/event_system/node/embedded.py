@@ -21,7 +21,7 @@ from event_system.events.listener import listeners_of
 from event_system.events.ports import Deliveries, History, Receipt
 from event_system.events.preconditions import check_conditional
 from event_system.kernel.clock import SystemClock
-from event_system.kernel.errors import BatchTooLargeError, InvalidEventError
+from event_system.kernel.errors import BatchTooLargeError, EventSystemError, InvalidEventError
 from event_system.node.core import Core, Machine
 from event_system.node.database_settings import DatabaseSettings
 from event_system.node.listeners import Found
@@ -187,7 +187,7 @@ class EventSystem:
         drafts = [_draft(event) for event in events]
         if idempotency_key is not None:
             give_ids(check_key(idempotency_key), drafts)
-        return await self._store(drafts, [manager.admit(d, self._source) for d in drafts])
+        return await self._store(drafts, _rows(manager.admit_all(drafts, self._source)))
 
     async def settled(self, event: Event, timeout: float = 5.0) -> bool:
         """Wait until every async listener has handled the event."""
@@ -202,6 +202,15 @@ def _database_settings(given: str | DatabaseSettings | None) -> DatabaseSettings
     if isinstance(given, str):
         return DatabaseSettings(enabled=True, dsn=SecretStr(given))
     return given or DatabaseSettings()
+
+
+def _rows(admitted: Sequence[Row | EventSystemError]) -> list[Row]:
+    rows = []
+    for row in admitted:
+        if isinstance(row, EventSystemError):
+            raise row
+        rows.append(row)
+    return rows
 
 
 def _draft(members: dict[str, Any]) -> Draft:

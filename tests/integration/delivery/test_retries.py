@@ -299,3 +299,32 @@ async def kill(bench: Bench, directory: Path) -> None:
     board = (directory / "inflight.board").read_bytes()
     await bench.crash()
     (directory / "inflight.board").write_bytes(board)
+
+
+async def test_events_in_a_sync_listeners_hands_at_the_end_have_had_their_attempt(
+    tmp_path: Path,
+) -> None:
+    log, patient, poisoned = MemoryLog(), Flaky({}), Hanging({1, 2, 4})
+    listeners = [
+        listener(patient, name="before", mode="sync", priority=5),
+        listener(poisoned, name="in hand", mode="sync"),
+        listener(Flaky({}), name="after", mode="sync", priority=-5),
+    ]
+    bench = await Bench(tmp_path, log, listeners).__aenter__()
+    feed(log, 4)
+    bench.sync.take_places(bench.dispatcher.inline_places())
+    under_way = [asyncio.create_task(dispatch(bench, log, offset)) for offset in (1, 2, 3, 4)]
+    await until(lambda: len(poisoned.calls) == 4 and under_way[2].done())
+    await kill(bench, tmp_path)
+    async with Bench(tmp_path, log, listeners) as bench:
+        dead = {
+            (failure.listener, offset): (failure.state, failure.attempts)
+            for offset in (1, 2, 3, 4)
+            for failure in await bench.store.failures_of(offset)
+        }
+        assert dead == {("in hand", offset): (DEAD, 1) for offset in (1, 2, 4)}
+
+
+async def dispatch(bench: Bench, log: MemoryLog, offset: int) -> None:
+    event = event_of(offset, log.rows[offset - 1])
+    await bench.sync.run(event, bench.registry.route(event.type).sync)

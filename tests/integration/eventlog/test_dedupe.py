@@ -66,7 +66,7 @@ class Store:
                 "SELECT id_key, offset FROM events WHERE offset BETWEEN ? AND ?", (first, last)
             )
             for key, offset in keys.fetchall():
-                self.index.execute("INSERT INTO keys VALUES (?, ?, ?)", (run, key, offset))
+                self.index.execute("INSERT INTO ids VALUES (?, ?, ?)", (run, key, offset))
             self.indexed = last
             self.dedupe.seal(first, last)
         self.dedupe.settle(now_us)
@@ -200,7 +200,7 @@ def test_duplicates_are_found_while_the_index_is_built_anew(tmp_path: Path) -> N
     for number in range(RUN * 10):
         store.append(row(f"e{number}"))
     store.build_runs()
-    store.index.execute("DELETE FROM keys; DELETE FROM runs")
+    store.index.execute("DELETE FROM ids; DELETE FROM runs")
     store.indexed = 0
     store.dedupe = store.open()
     assert len(store.dedupe.recent) < RUN

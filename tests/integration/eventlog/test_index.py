@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
@@ -18,7 +19,7 @@ import pytest
 
 from event_system.eventlog.sqlite import index as module
 from event_system.eventlog.sqlite.history import SqliteHistory
-from event_system.eventlog.sqlite.index import BLOCK_EVENTS, DAMAGED_FILE
+from event_system.eventlog.sqlite.index import DAMAGED_FILE
 from event_system.eventlog.sqlite.reader import Reader
 from event_system.eventlog.sqlite.schema import INDEX_FILE, connect_index, connect_reader
 from event_system.events.event import Row
@@ -43,9 +44,12 @@ def rows(count: int, first: int = 0) -> list[Row]:
 
 def contents(directory: Path) -> dict[str, list[tuple[Any, ...]]]:
     connection = connect_index(directory)
-    tables = ("runs", "keys", "types", "type_runs")
-    found = {table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables}
+    tables = ("runs", "ids", "postings", "types", "type_runs")
+    found: dict[str, list[tuple[Any, ...]]] = {
+        table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables
+    }
     connection.close()
+    found["postings"] = [(*at, sorted(map(ord, o.decode()))) for *at, o in found["postings"]]
     return found
 
 
@@ -53,17 +57,25 @@ def expected_contents(log: StoredLog) -> dict[str, list[tuple[Any, ...]]]:
     """The index as its design says it, made one event at a time."""
     size = log.run_events
     runs = [(run, run * size + 1, (run + 1) * size) for run in range(log.head // size)]
-    keys, types, type_runs = set(), set(), set()
+    ids, types, type_runs = set(), set(), set()
+    postings: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
     for run, first, last in runs:
         for offset in range(first, last + 1):
-            stored = log.rows[offset - 1]
-            block = first + (offset - first) // BLOCK_EVENTS * BLOCK_EVENTS
-            keys |= {(run, stored[0], offset), (run, stored[2], block), (run, stored[3], block)}
-            if stored[1] is not None:
-                keys.add((run, stored[1], offset))
-            types.add((stored[5], stored[2]))
-            type_runs.add((stored[2], run))
-    tables = {"runs": runs, "keys": keys, "types": types, "type_runs": type_runs}
+            id_key, subject_key, type_key, source_key, _, type_ = log.rows[offset - 1][:6]
+            ids.add((run, id_key, offset))
+            for key in (subject_key, type_key, source_key):
+                if key is not None:
+                    postings[run, key].append(offset - first + 1)
+            types.add((type_, type_key))
+            type_runs.add((type_key, run))
+    lists = [(*place, offsets) for place, offsets in postings.items()]
+    tables = {
+        "runs": runs,
+        "ids": ids,
+        "postings": lists,
+        "types": types,
+        "type_runs": type_runs,
+    }
     return {table: sorted(content) for table, content in tables.items()}
 
 
@@ -270,7 +282,7 @@ def test_a_full_disk_delays_the_index_only(
     log = StoredLog(tmp_path, run_events=512)
     log.append(rows(1024))
     indexer = log.indexer(lambda first, last, run: None)
-    indexer._connection.execute("PRAGMA main.max_page_count = 10")
+    indexer._connection.execute("PRAGMA main.max_page_count = 7")
     indexer.start()
     wait_until(lambda: indexer.failure)
     indexer._connection.execute("PRAGMA main.max_page_count = 100000")
@@ -331,5 +343,6 @@ def test_runs_of_deleted_events_are_dropped_but_for_the_newest(tmp_path: Path) -
     wait_until(lambda: index.execute("SELECT count(*) FROM runs").get == 1)
     indexer.stop()
     assert index.execute("SELECT first_offset, last_offset FROM runs").fetchall() == [(33, 40)]
-    assert index.execute("SELECT DISTINCT run FROM keys").fetchall() == [(4,)]
+    assert index.execute("SELECT DISTINCT run FROM ids").fetchall() == [(4,)]
+    assert index.execute("SELECT DISTINCT run FROM postings").fetchall() == [(4,)]
     assert index.execute("SELECT DISTINCT run FROM type_runs").fetchall() == [(4,)]

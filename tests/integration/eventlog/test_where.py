@@ -146,6 +146,29 @@ async def test_numbers_are_found_however_sqlite_rounds_them(tmp_path: Path) -> N
     made.close()
 
 
+WRITTEN = (
+    *('{"name":"Zoë/1"}', r'{"name":"Zo\u00eb/1"}', r'{"name":"Zo\u00EB\/1"}'),
+    *(r'{"n\u0061me":"Zoë/1"}', '{"name":"Zoë"}', '{"nam":"Zoë/1"}', '{"name":["Zoë/1"]}'),
+)
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [("data.name=Zoë/1", [1, 2, 3, 4]), ("data.name exists", [1, 2, 3, 4, 5, 7])],
+)
+async def test_names_and_texts_are_found_however_they_are_escaped(
+    tmp_path: Path, condition: str, expected: list[int]
+) -> None:
+    made = StoredLog(tmp_path)
+    made.append(row(f"e{n}", data=text.encode()) for n, text in enumerate(WRITTEN))
+    made.build_index()
+
+    pages = await found(tmp_path, Filter(where=parse_where([condition])))
+
+    made.close()
+    assert offsets(pages) == expected
+
+
 @pytest.fixture
 def log(tmp_path: Path) -> Iterable[StoredLog]:
     made = StoredLog(tmp_path)

@@ -24,7 +24,6 @@ async def site(request: pytest.FixtureRequest) -> AsyncIterator[Site]:
 
 def limit(site: Site, *limits: Limit) -> None:
     site.limiter.configure(limits)
-    site.admission.refresh()
 
 
 async def refused(answer: httpx.Response, status: int, code: str) -> None:

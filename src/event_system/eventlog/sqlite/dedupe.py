@@ -30,8 +30,8 @@ _DIGEST_BYTES = 16
 _log = logging.getLogger(__name__)
 
 _CANDIDATES = """
-SELECT k.offset FROM idx.runs r CROSS JOIN idx.keys k ON k.run = r.run AND k.key = :id_key
-WHERE r.last_offset >= :first AND r.first_offset <= :last ORDER BY k.offset DESC
+SELECT i.offset FROM idx.runs r CROSS JOIN idx.ids i ON i.run = r.run AND i.key = :id_key
+WHERE r.last_offset >= :first AND r.first_offset <= :last ORDER BY i.offset DESC
 """
 _SCAN = """
 SELECT offset FROM events WHERE offset BETWEEN :first AND :last AND id_key = :id_key

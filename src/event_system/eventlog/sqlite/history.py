@@ -9,7 +9,8 @@ import apsw
 
 from event_system.eventlog.sqlite.index import distrust
 from event_system.eventlog.sqlite.reader import Reader
-from event_system.eventlog.sqlite.search import Search, Snapshot
+from event_system.eventlog.sqlite.search import Search
+from event_system.eventlog.sqlite.snapshot import Snapshot
 from event_system.eventlog.wanted import Wanted, wanted_of
 from event_system.events.event import Event
 from event_system.events.ports import Filter, Page

@@ -1,9 +1,9 @@
 """The index of the log, built in sorted runs on a thread of its own.
 
-A run covers a fixed number of offsets. It holds a posting for each id and subject, and one for
-each block of offsets in which a type or a source occurs: blocks halve the work for keys that are
-everywhere, and a search reads them in order anyway. Everything here is derived: an index that
-cannot be trusted is deleted and built again while queries scan the log.
+A run covers a fixed number of offsets. It holds an entry for each id, and for each subject, type
+and source that occurs in it the list of its offsets: exact, and three bytes an event, so a key that
+is everywhere costs no more than many that are rare. Everything here is derived: an index that cannot
+be trusted is deleted and built again while queries scan the log.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ from threading import Event, Thread
 
 import apsw
 
-from event_system.eventlog.sqlite.schema import INDEX_FILE, INDEX_LAYOUT, connect_index
+from event_system.eventlog.sqlite.schema import (
+    INDEX_FILE,
+    INDEX_LAYOUT,
+    connect_index,
+)
 from event_system.sqlite.files import DAMAGE
 
-RUN_EVENTS = 16_384
-BLOCK_EVENTS = 64
+RUN_EVENTS = 16_384  # places in a run are code points, so there may be 55,295 at most
 REST_SECONDS = 0.05
 HURRY_RUNS = 16
 RETRY_SECONDS = 5.0
@@ -27,20 +30,22 @@ DAMAGED_FILE = "index.damaged"
 
 _log = logging.getLogger(__name__)
 
-# Hashes of two kinds may be equal; one posting then serves both.
-_INSERT_KEYS = """
-INSERT OR IGNORE INTO keys SELECT :run, key, offset FROM (
-    SELECT id_key AS key, offset FROM log.events WHERE offset BETWEEN :first AND :last
+_INSERT_IDS = """
+INSERT INTO ids SELECT :run, id_key, offset FROM log.events
+WHERE offset BETWEEN :first AND :last ORDER BY id_key, offset
+"""
+# A list is in no order, and hashes of two kinds may be equal; one list then serves both.
+_INSERT_POSTINGS = """
+INSERT INTO postings
+SELECT :run, key, CAST(group_concat(char(offset - :first + 1), '') AS BLOB)
+FROM (
+    SELECT type_key AS key, offset FROM log.events WHERE offset BETWEEN :first AND :last
+    UNION ALL
+    SELECT source_key, offset FROM log.events WHERE offset BETWEEN :first AND :last
     UNION ALL
     SELECT subject_key, offset FROM log.events
         WHERE offset BETWEEN :first AND :last AND subject_key IS NOT NULL
-    UNION ALL
-    SELECT DISTINCT type_key, offset - (offset - :first) % :block FROM log.events
-        WHERE offset BETWEEN :first AND :last
-    UNION ALL
-    SELECT DISTINCT source_key, offset - (offset - :first) % :block FROM log.events
-        WHERE offset BETWEEN :first AND :last
-) ORDER BY key, offset
+) GROUP BY key
 """
 _SELECT_TYPES = """
 SELECT DISTINCT type, type_key FROM log.events WHERE offset BETWEEN :first AND :last
@@ -50,8 +55,8 @@ _INSERT_TYPE_RUN = "INSERT OR IGNORE INTO type_runs VALUES (?, ?)"
 _INSERT_RUN = "INSERT INTO runs VALUES (:run, :first, :last)"
 _NEWEST_RUN = "SELECT run, first_offset, last_offset FROM runs ORDER BY run DESC LIMIT 1"
 _OF_THIS_LOG = """
-SELECT 1 FROM log.events e CROSS JOIN keys k
-ON k.run = :run AND k.key = e.id_key AND k.offset = e.offset WHERE e.offset = :last
+SELECT 1 FROM log.events e CROSS JOIN ids i
+ON i.run = :run AND i.key = e.id_key AND i.offset = e.offset WHERE e.offset = :last
 """
 
 
@@ -143,7 +148,7 @@ class Indexer:
         last = min(self._floor, self.indexed_through - 1)
         for (run,) in self._connection.execute(old, (last,)).fetchall():
             with self._connection:
-                for table in ("keys", "type_runs", "runs"):
+                for table in ("ids", "postings", "type_runs", "runs"):
                     self._connection.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - our own names
             if self._stopping.wait(self._rest_seconds):
                 return
@@ -172,9 +177,10 @@ class Indexer:
         self._on_run(first, last, run)
 
     def _insert_run(self, run: int, first: int, last: int) -> None:
-        span = {"run": run, "first": first, "last": last, "block": BLOCK_EVENTS}
+        span = {"run": run, "first": first, "last": last}
         index = self._connection
-        index.execute(_INSERT_KEYS, span)
+        index.execute(_INSERT_IDS, span)
+        index.execute(_INSERT_POSTINGS, span)
         types = index.execute(_SELECT_TYPES, span).fetchall()
         index.executemany(_INSERT_TYPE, types)
         index.executemany(_INSERT_TYPE_RUN, [(key, run) for _, key in types])

@@ -8,7 +8,7 @@ from typing import cast
 import apsw
 
 from event_system.eventlog.sqlite.log import SqliteEventLog
-from event_system.eventlog.sqlite.search import Snapshot
+from event_system.eventlog.sqlite.snapshot import Snapshot
 
 CHUNK_EVENTS = 250
 _NEXT = "SELECT min(offset) FROM events WHERE offset > ?"

@@ -83,7 +83,10 @@ CREATE TABLE IF NOT EXISTS schedules (
 ) WITHOUT ROWID;
 """
 
-INDEX_LAYOUT = 1
+INDEX_LAYOUT = 2
+INDEX_PAGE_BYTES = 16_384
+# `offsets` is text in UTF-8, a character for each event: its code point is the place in the run,
+# from 1, so that SQLite writes it, and Python searches it, without a loop over numbers.
 INDEX_DDL = f"""
 BEGIN;
 CREATE TABLE runs (
@@ -91,11 +94,17 @@ CREATE TABLE runs (
     first_offset INTEGER NOT NULL,
     last_offset INTEGER NOT NULL
 );
-CREATE TABLE keys (
+CREATE TABLE ids (
     run INTEGER NOT NULL,
     key INTEGER NOT NULL,
     offset INTEGER NOT NULL,
     PRIMARY KEY (run, key, offset)
+) WITHOUT ROWID;
+CREATE TABLE postings (
+    run INTEGER NOT NULL,
+    key INTEGER NOT NULL,
+    offsets BLOB NOT NULL,
+    PRIMARY KEY (run, key)
 ) WITHOUT ROWID;
 CREATE TABLE types (type TEXT PRIMARY KEY, type_key INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE type_runs (
@@ -128,6 +137,8 @@ def connect_index(directory: Path) -> apsw.Connection:
     """
     connection = apsw.Connection(_uri(directory / INDEX_FILE, "rwc"), flags=_READ_WRITE)
     connection.set_busy_timeout(5000)
+    # A search looks up one page or two in each run: large ones make the way there short.
+    connection.execute(f"PRAGMA page_size = {INDEX_PAGE_BYTES}")
     connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
     connection.execute("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -4096;")
     connection.execute("PRAGMA journal_size_limit = 16777216")

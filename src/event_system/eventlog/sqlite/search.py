@@ -1,26 +1,21 @@
 """How stored events are found: by the index as far as it reaches, by a scan beyond.
 
 The index is read run by run from the end at which the page begins, so a page costs what it
-holds and one probe a run, however large the log is. Keys are hashes: every hit is compared
+holds and a look at each run, however large the log is. Keys are hashes: every hit is compared
 with the stored strings.
 """
 
 from __future__ import annotations
 
 import json
-from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from heapq import merge
 from itertools import chain
-from operator import attrgetter, gt, lt
-from types import TracebackType
-from typing import Any, TypeAlias
+from typing import Any
 
-import apsw
-
-from event_system.eventlog.sqlite.index import BLOCK_EVENTS
+from event_system.eventlog.sqlite.postings import Keys, Part, Postings
 from event_system.eventlog.sqlite.schema import COLUMNS
+from event_system.eventlog.sqlite.snapshot import Snapshot, Values
 from event_system.eventlog.sqlite.where import data_terms
 from event_system.eventlog.wanted import Pattern, Wanted, exact_type
 from event_system.events.event import KEY_COLUMNS, Event
@@ -29,20 +24,12 @@ from event_system.kernel.patterns import matches
 
 MAX_TYPES = 256
 _MAX_KNOWN_TYPES = 10_000
-_SAMPLED_RUNS = 4
-_SAMPLED_POSTINGS = 512
+_FEW = 64
+"""Events that are looked up at once, at first; then twice as many each time, up to `_MANY`."""
+_MANY = 1024
 
 _FIELDS = ", ".join(f"e.{name}" for name in ("offset", *COLUMNS[KEY_COLUMNS:]))
-_NEWEST_RUN = "SELECT run, last_offset FROM idx.runs ORDER BY run DESC LIMIT 1"
-_OLDEST_RUN = "SELECT first_offset FROM idx.runs ORDER BY run LIMIT 1"
-_HEAD = "SELECT coalesce(max(offset), 0) FROM events"
-_RECEIVED = "SELECT received_us FROM events WHERE offset >= ? ORDER BY offset LIMIT 1"
 _TYPES = "SELECT type, type_key FROM idx.types WHERE type GLOB ?"
-_SAMPLE = f"""
-SELECT count(*) FROM (
-    SELECT 1 FROM idx.keys WHERE run = ? AND key = ? LIMIT {_SAMPLED_POSTINGS}
-)
-"""  # noqa: S608 - our own names
 _SCAN = f"""
 SELECT {_FIELDS} FROM events e WHERE e.offset BETWEEN :low AND :high AND {{terms}}
 ORDER BY e.offset {{way}}
@@ -51,91 +38,6 @@ _AMONG = f"""
 SELECT {_FIELDS} FROM events e
 WHERE e.offset IN (SELECT value FROM json_each(:offsets)) AND {{terms}} ORDER BY e.offset {{way}}
 """  # noqa: S608 - our own names
-# A posting speaks for the `width` offsets after it as well.
-_FOLLOW = f"""
-SELECT {_FIELDS} FROM {{runs}} r CROSS JOIN idx.keys k CROSS JOIN events e
-WHERE {{of_runs}} r.run BETWEEN :first_run AND :last_run
-AND k.run = r.run AND k.key = :key AND k.offset BETWEEN :low - :width AND :high
-AND e.offset BETWEEN max(k.offset, :low) AND min(k.offset + :width, :high)
-AND {{terms}}
-ORDER BY r.run {{way}}, k.offset {{way}}, e.offset {{way}}
-"""  # noqa: S608 - our own names
-
-Values: TypeAlias = Mapping[str, Any]
-
-
-class Snapshot:
-    """Log and index as they were at one moment: no run committed meanwhile is seen by half.
-
-    `head` is the newest offset; the index knows those after `before` up to `through`. Of the
-    events up to `before` retention has left a few.
-    """
-
-    def __init__(self, connection: apsw.Connection, *, indexed: bool = True) -> None:
-        self._connection = connection
-        self._indexed = indexed
-        self._open: list[apsw.Cursor] = []
-        self.run_events = 1
-        self.before = 0
-        self.through = 0
-        self.head = 0
-
-    def __enter__(self) -> Snapshot:
-        self._connection.execute("BEGIN")
-        try:
-            self._look()
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        return self
-
-    def _look(self) -> None:
-        # The index first: the log that is seen after it holds all that the index knows.
-        newest = self._connection.execute(_NEWEST_RUN).fetchone() if self._indexed else None
-        if newest is not None:
-            run, self.through = newest
-            self.run_events = self.through // (run + 1)
-            self.before = self._connection.execute(_OLDEST_RUN).get - 1
-        self.head = self._connection.execute(_HEAD).get
-
-    def rows(self, sql: str, values: Values | tuple[Any, ...] = ()) -> apsw.Cursor:
-        """The rows of a statement, read as they are taken."""
-        cursor = self._connection.cursor()
-        self._open.append(cursor)
-        return cursor.execute(sql, values)
-
-    def run_of(self, offset: int) -> int:
-        return (offset - 1) // self.run_events
-
-    def first_received(self, us: int) -> int:
-        """The first offset received at or after this time; `head + 1` where there is none."""
-        offsets = range(1, self.head + 1)
-        return 1 + bisect_left(offsets, us, key=self._received)
-
-    def _received(self, offset: int) -> int:
-        return int(self._connection.execute(_RECEIVED, (offset,)).get)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for cursor in self._open:
-            cursor.close(True)
-        self._connection.execute("ROLLBACK")
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """Postings of one key; of one type, where `type` is given."""
-
-    key: int
-    width: int = 0
-    type: str | None = None
-
-
-Streams: TypeAlias = list[Stream]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,48 +63,44 @@ class Search:
 
     def among(self, offsets: Sequence[int]) -> Iterator[Event]:
         """Those of the events at these offsets that are wanted, in order."""
-        terms, values = _terms(self.wanted, None)
+        terms, values = _terms(self.wanted)
         sql = _AMONG.format(terms=terms, way=self._way)
         return self._verified(sql, {**values, "offsets": json.dumps(list(offsets))})
 
     def _indexed(self, low: int, high: int) -> Iterator[Event]:
         if low > high:
-            return
-        streams = self._streams(low, high)
-        if streams is None:
-            yield from self._scan(low, high)
-            return
-        parts = [self._follow(stream, low, high) for stream in streams]
-        yield from merge(*parts, key=attrgetter("offset"), reverse=self.newest_first)
+            return iter(())
+        parts = self._parts(Postings(self.view, low, high, self.newest_first))
+        return self._scan(low, high) if parts is None else self._looked_up(parts)
 
-    def _follow(self, stream: Stream, low: int, high: int) -> Iterator[Event]:
-        terms, values = _terms(self.wanted, stream.type)
-        by_type = stream.type is not None
-        sql = _FOLLOW.format(
-            runs="idx.type_runs" if by_type else "idx.runs",
-            of_runs="r.type_key = :key AND" if by_type else "",
-            terms=terms,
-            way=self._way,
-        )
-        span = {"first_run": self.view.run_of(low), "last_run": self.view.run_of(high)}
-        values |= {**span, "low": low, "high": high, "key": stream.key, "width": stream.width}
-        found = self._verified(sql, values)
-        return self._once(found) if stream.width else found
+    def _parts(self, postings: Postings) -> Iterator[Part] | None:
+        """Where to look; None where no key narrows the search."""
+        wanted = self.wanted
+        if wanted.id is not None:
+            return postings.of_id(id_key(wanted.id))
+        groups: list[Keys] = []
+        if wanted.subject is not None:
+            groups.append([subject_key(wanted.subject)])
+        if wanted.source is not None:
+            groups.append([source_key(wanted.source)])
+        types = self._type_keys()
+        return postings.of_all(groups, types) if groups or types is not None else None
 
-    def _once(self, events: Iterator[Event]) -> Iterator[Event]:
-        """Leave out what overlapping blocks repeat.
-
-        A block may reach into the next run, or hold another kind's posting of the same hash.
-        """
-        beyond = lt if self.newest_first else gt
-        last = self.view.head + 1 if self.newest_first else 0
-        for event in events:
-            if beyond(event.offset, last):
-                last = event.offset
-                yield event
+    def _looked_up(self, parts: Iterator[Part]) -> Iterator[Event]:
+        enough = _FEW
+        waiting: list[int] = []
+        for part in parts:
+            waiting += part.offsets or ()
+            if len(waiting) >= enough or part.offsets is None:
+                yield from self.among(waiting)
+                waiting = []
+                enough = min(2 * enough, _MANY)
+            if part.offsets is None:
+                yield from self._scan(part.first, part.last)
+        yield from self.among(waiting)
 
     def _scan(self, low: int, high: int) -> Iterator[Event]:
-        terms, values = _terms(self.wanted, None)
+        terms, values = _terms(self.wanted)
         sql = _SCAN.format(terms=terms, way=self._way)
         return self._verified(sql, {**values, "low": low, "high": high})
 
@@ -226,34 +124,23 @@ class Search:
     def _way(self) -> str:
         return "DESC" if self.newest_first else "ASC"
 
-    # Which postings to follow
+    # Which types are meant
 
-    def _streams(self, low: int, high: int) -> Streams | None:
-        """Those of the rarest key; None where no key narrows the search."""
-        wanted = self.wanted
-        if wanted.id is not None:
-            return [Stream(id_key(wanted.id))]
-        choices: list[Streams] = []
-        if wanted.subject is not None:
-            choices.append([Stream(subject_key(wanted.subject))])
-        types = map(self._type_streams, wanted.choices)
-        choices += [streams for streams in types if streams is not None]
-        if wanted.source is not None:
-            choices.append([Stream(source_key(wanted.source), BLOCK_EVENTS - 1)])
-        if len(choices) < 2:
-            return choices[0] if choices else None
-        return min(choices, key=lambda streams: self._cost(streams, low, high))
+    def _type_keys(self) -> Keys | None:
+        """The keys of the types that can be meant; None where all can, or too many."""
+        keys = (self._keys_of(patterns) for patterns in self.wanted.choices)
+        return next((found for found in keys if found is not None), None)
 
-    def _type_streams(self, patterns: Sequence[Pattern]) -> Streams | None:
+    def _keys_of(self, patterns: Sequence[Pattern]) -> Keys | None:
         """Those of the types that match one of these patterns; None where they are many."""
-        streams: dict[str, Stream] = {}
+        found: dict[str, int] = {}
         for pattern in patterns:
             for type_, key in self._types_of(pattern):
                 if self._fits(type_):
-                    streams[type_] = Stream(key, BLOCK_EVENTS - 1, type_)
-                if len(streams) > MAX_TYPES:
+                    found[type_] = key
+                if len(found) > MAX_TYPES:
                     return None
-        return list(streams.values())
+        return list(found.values())
 
     def _types_of(self, pattern: Pattern) -> Iterator[tuple[str, int]]:
         if (exact := exact_type(pattern)) is not None:
@@ -263,37 +150,25 @@ class Search:
                 if matches(pattern, type_):
                     yield type_, key
 
-    def _cost(self, streams: Streams, low: int, high: int) -> int:
-        """Postings in a few runs spread over the range."""
-        first, last = self.view.run_of(low), self.view.run_of(high)
-        step = max(1, (last - first) // (_SAMPLED_RUNS - 1))
-        counts = (
-            self.view.rows(_SAMPLE, (run, stream.key)).get
-            for run in range(first, last + 1, step)
-            for stream in streams
-        )
-        return sum(counts)
 
-
-def _terms(wanted: Wanted, type_: str | None) -> tuple[str, dict[str, Any]]:
+def _terms(wanted: Wanted) -> tuple[str, dict[str, Any]]:
     """SQL that is true of what is wanted, and its values.
 
     Patterns and conditions on data are still to be verified.
     """
-    type_ = type_ or wanted.exact_type
     terms = ["TRUE"]
     values: dict[str, Any] = {}
     keys = (
         ("id", wanted.id, id_key),
         ("subject", wanted.subject, subject_key),
-        ("type", type_, type_key),
+        ("type", wanted.exact_type, type_key),
         ("source", wanted.source, source_key),
     )
     for name, text, key in keys:
         if text is not None:
             terms.append(f"e.{name}_key = :{name}_key AND e.{name} = :{name}")
             values |= {f"{name}_key": key(text), name: text}
-    if wanted.wildcard is not None and type_ is None:
+    if wanted.wildcard is not None:
         terms.append("e.type GLOB :glob")
         values["glob"] = _glob(wanted.wildcard)
     if wanted.where:  # last: only here is the data read

@@ -1,15 +1,17 @@
 """Conditions on data as SQL: true at least of what they are true of.
 
 What the SQL lets through is still to be tested (`DataTest.holds`); it is there to spare a scan
-the decoding of most events, and runs without the interpreter. Of a member that is named twice
-SQLite reads the first, where `DataTest` takes the last: such events are all let through.
+the decoding of most events, and runs without the interpreter. It first looks for names and texts
+as they are among the bytes, unless a character may be escaped there: that takes a third of the
+time of reading the JSON. Of a member that is named twice SQLite reads the first, where `DataTest`
+takes the last: such events are all let through.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from event_system.events.where import EXISTS, DataTest, Path
@@ -22,6 +24,7 @@ _IS_JSON = (
     "e.data IS NOT NULL AND (e.media_type IS NULL OR e.media_type LIKE '%json%') "
     f"AND CASE WHEN json_valid({_TEXT}) THEN {{}} END"
 )
+_BYTES = "(instr(e.data, CAST({} AS BLOB)) > 0 OR instr(e.data, x'5C') > 0)"
 # Looks at the members only where the name stands in the text twice, or may be there in disguise.
 _MEMBERS = f"SELECT count(*) FROM json_each({_TEXT}, {{above}}) WHERE key = {{name}}"  # noqa: S608 - our own names
 _TWICE = (
@@ -33,13 +36,24 @@ _TWICE = (
 
 def data_terms(where: Sequence[DataTest]) -> tuple[str, dict[str, Any]]:
     """A term, and its values; `where` is not empty."""
+    needed: list[str] = []
     terms: list[str] = []
     values: dict[str, Any] = {}
     for number, test in enumerate(where):
         term, bound = _term(test, number)
         terms.append(term)
         values |= bound
-    return _IS_JSON.format(" AND ".join(terms)), values
+        needed += [_BYTES.format(f":{name}") for name in _texts(test, number) if name in bound]
+    return " AND ".join((*needed, _IS_JSON.format(" AND ".join(terms)))), values
+
+
+def _texts(test: DataTest, number: int) -> Iterator[str]:
+    """The values of `_term` that are in every text of which the test is true."""
+    if test.operator == "=" and isinstance(test.value, str):
+        yield f"low{number}"
+    for depth, step in enumerate(test.path):
+        if isinstance(step, str):
+            yield f"name{number}_{depth}"
 
 
 def _term(test: DataTest, number: int) -> tuple[str, dict[str, Any]]:

@@ -105,7 +105,7 @@ class Catalogue:
                 return TypeRule(type_key(type_))
             raise UnknownTypeError(f"{type_} is not in the catalogue", where="$.type")
         check = self.check_of(entry)
-        return TypeRule(type_key(type_), check if check.needed else None)
+        return TypeRule(type_key(type_), check.__call__ if check.needed else None)
 
     def rates(self) -> TypeRates:
         """The rates of all types that have one."""

@@ -144,3 +144,10 @@ def test_an_entry_without_schema_asks_nothing(document: Any) -> None:
 
     assert not held._check.needed
     held.short(document)
+
+
+@pytest.mark.parametrize("raw", [b"[1e999]", b"[" * 90 + b"]" * 90])
+def test_what_is_read_with_trouble_is_judged_all_the_same(raw: bytes) -> None:
+    Held(schema={"type": "array"}).short(msgspec.Raw(raw))
+    with pytest.raises(SchemaMismatchError):
+        Held(schema={"type": "object"}).short(msgspec.Raw(raw))
