@@ -201,10 +201,10 @@ class Subscription:
         if not task.cancelled() and (error := task.exception()):
             _log.error("reading the log for %s failed: %s", self.name, error)
             self._shared.loop.call_later(AGAIN_SECONDS, self._read_again)
-        else:
+        elif task.cancelled():
             self._reading = None
-            if not task.cancelled():
-                self.read_on()
+        else:
+            self._read_again()
 
     def _read_again(self) -> None:
         self._reading = None
@@ -333,16 +333,13 @@ class Subscription:
 
     async def retry(self, event: Event, attempts: int, slot: Slot) -> Failure | None:
         """Handle a parked event once more, after `attempts` attempts; what a failure comes to."""
-        monotonic = self._shared.watch.monotonic
-        started = monotonic()
+        started = (monotonic := self._shared.watch.monotonic)()
         error = await self.handle(event, slot, started)
-        self.statistics.count(1, error is not None)
+        failed = int(error is not None)
+        self.statistics.count(1, failed)
         self.statistics.retries += 1
-        seconds = [monotonic() - started]
-        self._shared.observe(Observed(self.name, seconds, [], int(error is not None)))
-        if error is None:
-            return None
-        return self.failing.fail(event, error, attempts, parked=True)
+        self._shared.observe(Observed(self.name, [monotonic() - started], [], failed))
+        return None if error is None else self.failing.fail(event, error, attempts, parked=True)
 
     # Operation
 
