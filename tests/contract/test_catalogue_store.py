@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 
+from event_system.database.sql.catalogue import ServerCatalogue
 from event_system.database.sqlite.catalogue import CATALOGUE_FILE, SqliteCatalogue
 from event_system.events.catalogue.changes import declared, renewed
 from event_system.events.catalogue.entry import TypeEntry
 from event_system.events.ports import CatalogueStore
 from event_system.kernel.errors import DamagedFileError
 from tests.support.memory_catalogue import MemoryCatalogue
+from tests.support.sql import ENGINES, SharedDatabases, opened
 
 Open: TypeAlias = Callable[[Path], CatalogueStore]
 STORES: dict[str, Open] = {
@@ -22,9 +24,15 @@ STORES: dict[str, Open] = {
 }
 
 
-@pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> CatalogueStore:
-    return STORES[request.param](tmp_path)
+@pytest.fixture(params=[*STORES, *ENGINES])
+async def store(
+    request: pytest.FixtureRequest, tmp_path: Path, databases: SharedDatabases
+) -> AsyncIterator[CatalogueStore]:
+    if request.param in STORES:
+        yield STORES[request.param](tmp_path)
+        return
+    async with opened(databases.fresh(request.param)) as database:
+        yield ServerCatalogue(database)
 
 
 def entry(name: str, owner: str = "team") -> TypeEntry:
@@ -55,6 +63,14 @@ async def test_a_second_put_replaces(store: CatalogueStore) -> None:
     await store.put(entry("a.a", owner="others"))
 
     assert [each.owner for each in store.load()] == ["others"]
+
+
+async def test_names_that_look_alike_are_types_of_their_own(store: CatalogueStore) -> None:
+    for name in ("a.a", "A.a", "a.A", "a.a_"):
+        await store.put(entry(name))
+    await store.delete("a.A")
+
+    assert [each.name for each in store.load()] == ["A.a", "a.a", "a.a_"]
 
 
 async def test_delete_forgets_and_may_be_repeated(store: CatalogueStore) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from event_system.database.board import MappedBoard
+from event_system.database.sql.state import ServerState
 from event_system.database.sqlite.state import StateDatabase
 from event_system.delivery.control import Control
 from event_system.delivery.dead_letters import DeadLetters
@@ -37,12 +38,18 @@ class Bench:
     Its wall clock is `ahead_us` before the machine's.
     """
 
-    def __init__(self, directory: Path, log: MemoryLog, listeners: Iterable[Listener]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        log: MemoryLog,
+        listeners: Iterable[Listener],
+        store: StateDatabase | ServerState | None = None,
+    ) -> None:
         loop = asyncio.get_running_loop()
         self.log = log
         self.history = MemoryHistory(log)
         self.settings = DeliverySettings()
-        self.store = StateDatabase(directory)
+        self.store = store or StateDatabase(directory)
         self.observed: list[Observed] = []
         self.full = 0
         self.dice = 1.0

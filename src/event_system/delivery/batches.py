@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from itertools import islice
 
@@ -17,6 +18,9 @@ from event_system.events.registry import Registered
 
 IDLE_ADVANCE = 10_000
 """An idle batch listener's cursor is moved on when it is this far behind the log."""
+LOST_ATTEMPTS = 3
+LOST_PAUSE_SECONDS = 0.2
+_log = logging.getLogger(__name__)
 
 
 class BatchSubscription(Subscription):
@@ -102,10 +106,27 @@ class BatchSubscription(Subscription):
     async def _attempt(
         self, events: Sequence[Event], slot: Slot, cursor: int, done: int | None = None
     ) -> BaseException | None:
-        """Handle events in one transaction. The error, if it was rolled back."""
+        """Handle events in one transaction. The error, if it was rolled back.
+
+        Where the connection to the tables is lost the events are handled again, as if nothing
+        had been; unless that happens again and again: then they have a part in it.
+        """
         if not events:
             await self.store.advance(cursor)
             return None
+        for _ in range(LOST_ATTEMPTS - 1):
+            error, lost = await self._try(events, slot, cursor, done)
+            if not lost:
+                return error
+            _log.warning("a batch of %s lost its connection: %s", self.name, error)
+            await asyncio.sleep(LOST_PAUSE_SECONDS)
+        error, _ = await self._try(events, slot, cursor, done)
+        return error
+
+    async def _try(
+        self, events: Sequence[Event], slot: Slot, cursor: int, done: int | None
+    ) -> tuple[BaseException | None, bool]:
+        """The error, if it was rolled back, and whether the connection was lost."""
         transaction = await self.store.begin()
         cells, cell = self._shared.cells, self._lane.cell
         cells[cell + 1], cells[cell] = events[-1].offset, events[0].offset
@@ -117,18 +138,18 @@ class BatchSubscription(Subscription):
                 raise TimeoutError(f"took longer than its timeout of {timeout:g} s")
             await self.store.commit(transaction, cursor, done)
         except asyncio.CancelledError as error:
-            self.store.roll_back(transaction)
+            lost = self.store.roll_back(transaction)
             if slot.take_expiry():
-                return TimeoutError(f"took longer than its timeout of {timeout:g} s")
+                return TimeoutError(f"took longer than its timeout of {timeout:g} s"), lost
             if slot.task.cancelling():
                 raise
-            return error  # the handler's own doing
+            return error, lost  # the handler's own doing
         except (Exception, SystemExit) as error:  # noqa: BLE001 - isolation is the point
-            self.store.roll_back(transaction)
-            return error
+            slot.take_expiry()
+            return error, self.store.roll_back(transaction)
         finally:
             cells[cell] = 0
-        return None
+        return None, False
 
     async def _one_by_one(self, lane: Lane, count: int, slot: Slot) -> None:
         """Handle the lane's next events each in a transaction of its own."""

@@ -95,9 +95,14 @@ def prepare(
 def describe(error: BaseException) -> str:
     """The error in one line; a timeout of ours is a TimeoutError to its readers."""
     kind = "TimeoutError" if isinstance(error, TimeoutError) else type(error).__name__
-    return f"{kind}: {error}"[:1000]
+    return _storable(f"{kind}: {error}"[:1000])
 
 
 def trace(error: BaseException) -> str:
     """The traceback's text, its end where it is long."""
-    return "".join(traceback.format_exception(error))[-MAX_TRACEBACK:]
+    return _storable("".join(traceback.format_exception(error))[-MAX_TRACEBACK:])
+
+
+def _storable(text: str) -> str:
+    """Without halves of characters, which no store takes: a failure must not stop the saving."""
+    return text.encode(errors="backslashreplace").decode()

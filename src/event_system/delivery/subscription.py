@@ -18,6 +18,7 @@ from event_system.delivery.watch import Slot
 from event_system.events.event import Event
 from event_system.events.registry import Registered
 from event_system.kernel.clock import first_of
+from event_system.kernel.errors import StorageError
 from event_system.kernel.patterns import AnyPattern
 
 SLICE = 128
@@ -28,8 +29,8 @@ PAUSED_SECONDS = 1.0
 
 CHANNEL_BYTES = 16 * 1024 * 1024
 PAGE = 1000
-READ_AGAIN_SECONDS = 1.0
-"""How long nobody reads the log for a listener for which a read has failed."""
+AGAIN_SECONDS = 1.0
+"""How long nobody reads the log, or works, for a listener where that has failed: it may be away."""
 
 _log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Subscription:
         self._ready: deque[Lane] = deque()
         self._workers: set[asyncio.Task[None]] = set()
         self._reading: asyncio.Task[None] | None = None
+        self._hiring: asyncio.TimerHandle | None = None
         self._leader = 0
         self._call, self._threads = prepare(entry.listener, shared.loop)
         self.matches = AnyPattern(entry.listener.patterns)
@@ -198,11 +200,11 @@ class Subscription:
     def _read_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):
             _log.error("reading the log for %s failed: %s", self.name, error)
-            self._shared.loop.call_later(READ_AGAIN_SECONDS, self._read_again)
-        else:
+            self._shared.loop.call_later(AGAIN_SECONDS, self._read_again)
+        elif task.cancelled():
             self._reading = None
-            if not task.cancelled():
-                self.read_on()
+        else:
+            self._read_again()
 
     def _read_again(self) -> None:
         self._reading = None
@@ -231,9 +233,9 @@ class Subscription:
     def _worker_ended(self, task: asyncio.Task[None]) -> None:
         self._workers.discard(task)
         if not task.cancelled() and (error := task.exception()):
-            _log.error("a worker of %s failed: %s", self.name, error, exc_info=error)
-            if self._ready:
-                self._hire()
+            trace = None if isinstance(error, StorageError) else error
+            _log.error("a worker of %s failed: %s", self.name, error, exc_info=trace)
+            self._hiring = self._shared.loop.call_later(AGAIN_SECONDS, self._hire)
 
     def _put_back(self, lane: Lane) -> None:
         self._shared.cells[lane.cell] = 0
@@ -331,16 +333,13 @@ class Subscription:
 
     async def retry(self, event: Event, attempts: int, slot: Slot) -> Failure | None:
         """Handle a parked event once more, after `attempts` attempts; what a failure comes to."""
-        monotonic = self._shared.watch.monotonic
-        started = monotonic()
+        started = (monotonic := self._shared.watch.monotonic)()
         error = await self.handle(event, slot, started)
-        self.statistics.count(1, error is not None)
+        failed = int(error is not None)
+        self.statistics.count(1, failed)
         self.statistics.retries += 1
-        seconds = [monotonic() - started]
-        self._shared.observe(Observed(self.name, seconds, [], int(error is not None)))
-        if error is None:
-            return None
-        return self.failing.fail(event, error, attempts, parked=True)
+        self._shared.observe(Observed(self.name, [monotonic() - started], [], failed))
+        return None if error is None else self.failing.fail(event, error, attempts, parked=True)
 
     # Operation
 
@@ -380,6 +379,8 @@ class Subscription:
     async def stop(self, grace_seconds: float) -> None:
         """Finish what is in the channels, for as long as that is granted."""
         self.paused = True
+        if self._hiring is not None:
+            self._hiring.cancel()
         for lane in self.lanes.values():
             if lane.timer is not None:
                 lane.timer.cancel()

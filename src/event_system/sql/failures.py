@@ -10,6 +10,7 @@ Where a COMMIT's connection is lost, whether it took place is not known. That is
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -99,9 +100,20 @@ def translated() -> Iterator[None]:
     except EventSystemError:
         raise
     except Exception as error:
+        if _is_cancelled():  # what failed is the rollback of a task that was cancelled
+            raise asyncio.CancelledError from error
         if (own := as_own(error)) is not None:
             raise own from error
         raise
+
+
+def _is_cancelled() -> bool:
+    """Whether this is a task that is to end; False in threads."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return False
+    return task is not None and task.cancelling() > 0
 
 
 def as_own(error: BaseException) -> EventSystemError | None:

@@ -50,8 +50,8 @@ from event_system.delivery.ports import (
 from event_system.sql.tables.state import FAILURE_CLOCKS, FAILURE_COUNTS, FAILURES
 
 F = FAILURES.c
-_ENTRY: Final = sa.select(F.at_us, F.offset, F.listener, F.id, F.type)
-_FAILED: Final = sa.select(F.offset, F.listener, F.state)
+_ENTRY: Final[sa.Select[Any]] = sa.select(F.at_us, F.offset, F.listener, F.id, F.type)
+_FAILED: Final[sa.Select[Any]] = sa.select(F.offset, F.listener, F.state)
 _PARKED_AT: Final = sa.case((F.attempts == 0, F.at_us), else_=F.last_us)
 _RECORD: Final = Upsert(
     FAILURES,
@@ -90,6 +90,12 @@ class ServerFailures:
         if self._only not in (None, name):
             mine.append(sa.false())
         return mine
+
+    def _along(self, asked: sa.Select[Any], order: str, listener: str | None) -> sa.Select[Any]:
+        """Go along the index of this order; MySQL takes others, and sorts, where it guesses."""
+        named = listener is not None or self._only is not None
+        index = f"ix_failures_listener_{order}" if named else f"ix_failures_{order}"
+        return asked.with_hint(FAILURES, f"FORCE INDEX ({index})", "mysql")
 
     def counts(self, connection: sa.Connection) -> dict[str, Counts]:
         c = FAILURE_COUNTS.c
@@ -182,14 +188,14 @@ class ServerFailures:
     def due(self, connection: sa.Connection, listener: str, now_us: int, limit: int) -> Due:
         mine = (*self._of(listener), F.state == RETRYING)
         rows = connection.execute(
-            sa.select(F.offset, F.attempts)
+            self._along(sa.select(F.offset, F.attempts), "at", listener)
             .where(*mine, F.at_us <= now_us)
             .order_by(F.at_us, F.offset)
             .limit(limit)
         )
         parked = [Parked(*row) for row in rows]
-        later = sa.select(F.at_us).where(*mine, F.at_us > now_us).order_by(F.at_us).limit(1)
-        return Due(parked, connection.scalar(later))
+        later = self._along(sa.select(F.at_us), "at", listener).where(*mine, F.at_us > now_us)
+        return Due(parked, connection.scalar(later.order_by(F.at_us).limit(1)))
 
     def of(self, connection: sa.Connection, offset: int) -> list[Failure]:
         asked = whole().where(*self._of(None), F.offset == offset).order_by(F.listener)
@@ -209,7 +215,7 @@ class ServerFailures:
         found: list[Failure] = []
         for state in (BLOCKING, DEAD, RETRYING):
             asked = (
-                plain()
+                self._along(plain(), "place", listener)
                 .where(*self._of(listener), F.state == state)
                 .where(F.offset > after, F.offset <= through)
                 .order_by(F.offset)
@@ -237,10 +243,10 @@ class ServerFailures:
     ) -> list[Failed]:
         order = [c.desc() if newest_first else c.asc() for c in (F.offset, F.listener)]
         reached = F.offset <= wanted.start if newest_first else F.offset >= wanted.start
-        mine = self._of(wanted.listener)
+        asked = self._along(_FAILED, "place", wanted.listener).where(*self._of(wanted.listener))
         rows = [
             connection.execute(
-                _FAILED.where(*mine, F.state == state, reached).order_by(*order).limit(limit)
+                asked.where(F.state == state, reached).order_by(*order).limit(limit)
             ).all()
             for state in wanted.states
         ]
@@ -335,14 +341,15 @@ class ServerFailures:
                 asked = _ENTRY.where(*mine, one_of(connection, F.offset, part))
                 found += map(_entry, connection.execute(asked))
             return None, at_offsets(found, wanted, newest_first=newest_first)
-        times = F.at_us >= wanted.since_us, F.at_us < wanted.until_us
+        asked = self._along(_ENTRY, "at", wanted.listener).where(
+            *mine, F.at_us >= wanted.since_us, F.at_us < wanted.until_us
+        )
+        asked = asked.order_by(*_order(newest_first=newest_first))
         entries: list[Entry] = []
         for bounds in _beyond(after, newest_first=newest_first):
             if len(entries) < limit:
-                asked = _ENTRY.where(*mine, *times, *bounds)
-                asked = asked.order_by(*_order(newest_first=newest_first))
-                left = limit - len(entries)
-                entries += map(_entry, connection.execute(asked.limit(left)))
+                part_of = asked.where(*bounds).limit(limit - len(entries))
+                entries += map(_entry, connection.execute(part_of))
         return walked(entries, wanted, limit)
 
 
