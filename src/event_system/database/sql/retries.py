@@ -202,7 +202,8 @@ class ServerFailures:
         return [failure_of(row) for row in connection.execute(asked)]
 
     def after(self, connection: sa.Connection, offset: int) -> list[Failure]:
-        asked = plain().where(*self._of(None), F.offset > offset)
+        later = plain().where(*self._of(None), F.offset > offset)
+        asked = later.order_by(F.offset, F.listener)
         return [failure_of(row) for row in connection.execute(asked)]
 
     def offsets(self, connection: sa.Connection, first: int, last: int) -> list[int]:
