@@ -13,9 +13,15 @@ CLIENTS = 4
 
 
 class Clients:
-    """Send numbered events for subjects of their own until the node is gone."""
+    """Send numbered events for subjects of their own until the node is gone.
 
-    def __init__(self) -> None:
+    Patient ones send a batch again that the node could not take now (503), until `enough` is set.
+    """
+
+    def __init__(self, *, patient: bool = False) -> None:
+        self.enough = threading.Event()
+        self.refused = 0
+        self._patient = patient
         self.acknowledged: dict[str, int] = {}
         self.sent: list[str] = []
         self._numbers = Counter[str]()
@@ -28,17 +34,26 @@ class Clients:
         return threads
 
     def _run(self, url: str, number: int) -> None:
-        with httpx.Client(base_url=url, timeout=5.0) as client:
-            while True:
+        with httpx.Client(base_url=url, timeout=30.0 if self._patient else 5.0) as client:
+            while not self.enough.is_set():
                 batch = [self._event(number) for _ in range(1 if number % 2 else 20)]
                 try:
-                    answer = client.post("/api/events/batch", json=batch)
+                    answer = self._send(client, batch)
                 except httpx.HTTPError:
                     return
                 assert answer.status_code == 200, answer.text
                 with self._lock:
                     for found in answer.json()["events"]:
                         self.acknowledged[found["id"]] = found["offset"]
+
+    def _send(self, client: httpx.Client, batch: list[dict[str, object]]) -> httpx.Response:
+        while True:
+            answer = client.post("/api/events/batch", json=batch)
+            if not self._patient or answer.status_code != 503:
+                return answer
+            assert "Retry-After" in answer.headers
+            self.refused += 1
+            self.enough.wait(0.05)
 
     def _event(self, number: int) -> dict[str, object]:
         subject = f"s{number}-{random.randrange(SUBJECTS // CLIENTS)}"

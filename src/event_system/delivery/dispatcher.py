@@ -357,8 +357,10 @@ class Dispatcher:
     def suspend(self, suspended: bool) -> None:
         """Let no listener begin anything until this is taken back: another node may be at it."""
         self._suspended = suspended
-        for name in self.subscriptions:
+        for name, subscription in self.subscriptions.items():
             self._set_pause(name)
+            if suspended:
+                subscription.forget_ahead()
         for name in self.inline:
             self._set_inline_pause(name)
 

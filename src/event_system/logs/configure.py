@@ -16,7 +16,10 @@ _LEVELS = {
     "warn": logging.WARNING,
     "error": logging.ERROR,
 }
-_QUIET = ("uvicorn", "uvicorn.error", "uvicorn.access", "litestar", "asyncio", "httpx")
+_QUIET = (
+    *("uvicorn", "uvicorn.error", "uvicorn.access", "litestar", "asyncio", "httpx"),
+    *("alembic", "sqlalchemy"),
+)
 """Libraries that are heard from WARN on: what they do is told in the node's own words."""
 
 

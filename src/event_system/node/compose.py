@@ -93,7 +93,11 @@ class Node:
         settings = loaded.settings
         directory, clock = Path(settings.data_dir), SystemClock()
         stores = await open_stores(settings.database, directory, settings.event, clock)
-        return cls(loaded, log_handle, stores)
+        try:
+            return cls(loaded, log_handle, stores)
+        except BaseException:
+            await stores.close()
+            raise
 
     def __init__(self, loaded: Loaded, log_handle: LogHandle, stores: Stores) -> None:
         self.settings = settings = loaded.settings

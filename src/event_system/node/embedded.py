@@ -74,9 +74,18 @@ class EventSystem:
     async def __aenter__(self) -> EventSystem:
         machine = self._machine or _this_machine()
         stores = await open_stores(self._database, self._data_dir, self._settings, machine.clock)
-        self._core = Core(stores, self._settings, self._found, {}, machine)
-        self._core.catalogue.declare(self._types)
-        await self._core.start()
+        try:
+            core = Core(stores, self._settings, self._found, {}, machine)
+            core.catalogue.declare(self._types)
+        except BaseException:
+            await stores.close()
+            raise
+        try:
+            await core.start()
+        except BaseException:
+            await core.stop(0)
+            raise
+        self._core = core
         return self
 
     async def __aexit__(

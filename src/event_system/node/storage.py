@@ -6,7 +6,6 @@ import asyncio
 from pathlib import Path
 
 from event_system.kernel.clock import Clock
-from event_system.kernel.errors import ConfigurationError
 from event_system.node.database_settings import DatabaseSettings
 from event_system.node.settings import EventSettings
 from event_system.node.stores import Stores, embedded_stores
@@ -25,4 +24,6 @@ async def open_stores(
     if not database.enabled:
         return embedded_stores(directory, settings, clock, asyncio.get_running_loop())
     demand(database.address.dialect)
-    raise ConfigurationError("the node does not store on a server yet", where="database.enabled")
+    from event_system.node.server_stores import open_server_stores
+
+    return await open_server_stores(database, directory, settings, clock)

@@ -6,6 +6,7 @@ All of it is synchronous: the node runs it in a thread before anything else uses
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from event_system.sql import drivers
 from event_system.sql.dsn import Dialect, Dsn
 from event_system.sql.failures import translated
 from event_system.sql.tables.leases import holders
+
+_log = logging.getLogger(__name__)
 
 VERSION_TABLE = "schema_version"
 LOCATION = "event_system.sql:migrations"
@@ -67,9 +70,13 @@ def upgrade(dsn: Dsn, target: str = "head") -> Status:
     Raises `NewerDatabaseError`, `MigrationError`, `StorageError`.
     """
     with _alone(dsn) as connection:
-        if _status(connection).pending:
+        before = _status(connection)
+        if before.pending:
             _run(connection, command.upgrade, target)
-        return _status(connection)
+        after = _status(connection)
+        if after.current != before.current:
+            _log.info("the tables of %s are now of revision %s", dsn, after.current)
+        return after
 
 
 def downgrade(dsn: Dsn, target: str) -> Status:

@@ -6,8 +6,10 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+import sqlalchemy as sa
+
 from event_system.kernel.errors import LeaseHeldError, LeaseLostError, StorageError
-from event_system.sql.leases import Holder, Leases
+from event_system.sql.leases import Holder, Leases, check_fence_sync
 
 LEASE_SECONDS = 10.0
 RENEW_SECONDS = 3.0
@@ -67,6 +69,10 @@ class Tenure:
     async def lost(self) -> None:
         """Waits; raises `LeaseLostError` once another node has taken the lease."""
         await asyncio.shield(self._lost)
+
+    def fence(self, connection: sa.Connection) -> None:
+        """Raises `LeaseLostError` unless this is the node that may write; ends a transaction."""
+        check_fence_sync(connection, self.name, self.epoch)
 
     async def release(self) -> None:
         """Stop renewing and let the next node have it at once. Idempotent."""

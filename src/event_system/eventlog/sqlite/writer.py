@@ -83,10 +83,11 @@ class Writer:
             self._loop.call_soon(self._wake.put, True)
 
     async def stop(self) -> None:
-        """Write what was submitted, then end the thread."""
+        """Write what was submitted, then end the thread if it was started."""
         self._closed = True
         self._wake.put(False)
-        await asyncio.to_thread(self._thread.join)
+        if self._thread.ident is not None:
+            await asyncio.to_thread(self._thread.join)
 
     # The thread
 
