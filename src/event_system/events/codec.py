@@ -23,6 +23,7 @@ from event_system.kernel.errors import (
 MAX_ID, MAX_NAME = 300, 1024
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID)]
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
+MediaType = Annotated[str, Meta(max_length=MAX_NAME, pattern=r"\A[^\x00-\x1f\x7f]*\Z")]
 Moment = Annotated[datetime, Meta(tz=True)]
 
 JSON = "application/json"
@@ -57,7 +58,7 @@ class CloudEventDraft(Draft, kw_only=True, gc=False):
     id: Id
     source: Name
     content: bytes | None = None
-    media_type: str | None = None
+    media_type: MediaType | None = None
     extensions: dict[str, Any] = {}
 
     @property

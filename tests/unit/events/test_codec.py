@@ -145,6 +145,9 @@ def test_a_data_type_of_null_is_json() -> None:
         b'"specversion":"1.0","data_base64":7',
         b'"specversion":"1.0","Bad":"x"',
         b'"specversion":"1.0","deep":{"a":1}',
+        b'"specversion":"1.0","datacontenttype":"text/\\u0000plain","data":"x"',
+        b'"specversion":"1.0","datacontenttype":"text/plain\\n","data":"x"',
+        b'"specversion":"1.0","datacontenttype":"%s","data":"x"' % (b"t" * 1025),
     ],
 )
 def test_a_faulty_cloudevent_is_refused(member: bytes) -> None:
