@@ -14,7 +14,7 @@ from benchmarks.report import RAW, Run, Section, commit, machine
 NAMES = (
     *("http_single", "delivery", "batch", "sync_dispatch", "many_listeners", "inprocess"),
     *("idle", "large", "peers", "everything_on", "scheduled", "retries"),
-    *("retention", "replay"),
+    *("retention", "replay", "sql_log"),
 )
 
 

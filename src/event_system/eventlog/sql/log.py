@@ -22,6 +22,7 @@ from event_system.eventlog.sql.postgresql import PostgresEngine
 from event_system.eventlog.sql.reader import Reader
 from event_system.eventlog.sql.schedules import LOAD as LOAD_SCHEDULES
 from event_system.eventlog.sql.schedules import SqlScheduleStore
+from event_system.eventlog.sql.search import first_received
 from event_system.eventlog.sql.writer import Done, OnCommit, Writer
 from event_system.events.event import Event, Row
 from event_system.events.ports import Slice
@@ -93,6 +94,7 @@ class SqlEventLog:
             head=facts.head,
             on_commit=on_commit,
             poll_seconds=settings.poll_seconds,
+            look_back=self._look_back,
             monotonic=clock.monotonic,
         )
         self.history = SqlHistory(self.reader, clock.monotonic)
@@ -178,6 +180,18 @@ class SqlEventLog:
 
     async def pick(self, offsets: Sequence[int]) -> list[Event]:
         return await self.reader.pick(offsets)
+
+    async def _look_back(self) -> None:
+        """Find out how far back the window for duplicates reaches by now.
+
+        No row is received before the newest event, so none needs to look further back than this.
+        """
+        us = self._attempts.window.us
+        async with self.reader.connection() as connection:
+            newest_us = (await connection.execute(sa.select(LOG.c.received_us))).scalar_one()
+            young = await first_received(connection, newest_us - us, self.head)
+        if self._attempts.window.us == us:
+            self._attempts.window = Window(us, young)
 
     async def flush(self) -> None:
         """Wait until everything submitted so far is durable and told."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias
 
@@ -23,6 +23,9 @@ from event_system.kernel.errors import EventSystemError, StoppingError, StorageE
 
 PATIENCE_SECONDS = 5.0
 """How long senders wait for a server that is away; those who come later are refused at once."""
+
+LOOK_BACK_SECONDS = 60.0
+"""How often it is found out which partitions have left the window for duplicates."""
 
 LARGEST_COMMIT_BYTES = 16_777_216
 
@@ -47,6 +50,7 @@ class Writer:
         head: int,
         on_commit: OnCommit,
         poll_seconds: float,
+        look_back: Callable[[], Awaitable[None]],
         monotonic: Callable[[], float],
     ) -> None:
         self.head = head
@@ -56,7 +60,9 @@ class Writer:
         self._reader = reader
         self._on_commit = on_commit
         self._poll_seconds = poll_seconds
+        self._look_back = look_back
         self._monotonic = monotonic
+        self._look_back_at = 0.0
         self._queue: deque[Submission] = deque()
         self._wake = asyncio.Event()
         self._closed = False
@@ -89,6 +95,9 @@ class Writer:
         while not self._closed or self._queue:
             if not self._queue:
                 await self._rest()
+            if self._monotonic() >= self._look_back_at:
+                self._look_back_at = self._monotonic() + LOOK_BACK_SECONDS
+                await self._try_to(self._look_back)
             while self._queue:
                 await asyncio.sleep(0)  # all that this turn of the loop submits shares a commit
                 await self._write(self._take())
@@ -100,8 +109,11 @@ class Writer:
             async with asyncio.timeout(self._poll_seconds):
                 await self._wake.wait()
             return
+        await self._try_to(self._follow)
+
+    async def _try_to(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            await self._follow()
+            await work()
         except Exception as error:  # noqa: BLE001 - whatever it is, the next time may go better
             self._failed(error)
 

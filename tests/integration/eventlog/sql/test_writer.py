@@ -138,6 +138,17 @@ async def test_a_twin_counts_within_the_window_only(dsn: Dsn) -> None:
         assert await append(log, row("a", received_us=1_001_500)) == [-3]
 
 
+async def test_what_has_left_the_window_is_not_looked_at_for_twins(dsn: Dsn) -> None:
+    async with sql_log(dsn, window_us=1_000) as log:
+        for at in range(1, 6):
+            await append(log, row(f"e{at}", received_us=1_000_000 + 500 * at))
+        await log._look_back()
+
+        assert log._attempts.window.young == 3
+        late = row("e3", received_us=1_000_000)  # its clock is behind: it counts as now
+        assert await append(log, late, row("e4", received_us=1_002_999)) == [6, -4]
+
+
 @pytest.mark.parametrize("size", [1, 300])
 async def test_a_log_whose_partition_is_full_goes_on_in_the_next(
     dsn: Dsn, databases: SharedDatabases, size: int
