@@ -94,26 +94,34 @@ _LOST = re.compile(
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn what means "the server cannot" into one of our errors; let the rest through."""
+    """Turn what means "the server cannot" into one of our errors; let the rest through.
+
+    A task that is cancelled meanwhile ends as cancelled, whatever a driver makes of it: a rollback
+    that fails takes the place of the cancellation, and `asyncio.wait_for` of Python 3.11, which
+    asyncmy reads with, loses one that comes together with the answer.
+    """
+    before = _cancellations()
     try:
         yield
     except EventSystemError:
         raise
     except Exception as error:
-        if _is_cancelled():  # what failed is the rollback of a task that was cancelled
+        if _cancellations() > before:
             raise asyncio.CancelledError from error
         if (own := as_own(error)) is not None:
             raise own from error
         raise
+    if _cancellations() > before:
+        raise asyncio.CancelledError
 
 
-def _is_cancelled() -> bool:
-    """Whether this is a task that is to end; False in threads."""
+def _cancellations() -> int:
+    """How often the current task was asked to end; 0 in a thread."""
     try:
         task = asyncio.current_task()
     except RuntimeError:
-        return False
-    return task is not None and task.cancelling() > 0
+        return 0
+    return 0 if task is None else task.cancelling()
 
 
 def as_own(error: BaseException) -> EventSystemError | None:

@@ -99,9 +99,15 @@ class Pool:
 
     async def _connected(self, engine: AsyncEngine) -> AsyncConnection:
         self._waiting += 1
+        connection: AsyncConnection | None = None
         try:
             with translated():
-                return await engine.connect()
+                connection = await engine.connect()
+                return connection  # noqa: RET504 - it may have to be closed below
+        except asyncio.CancelledError:
+            if connection is not None:
+                await _close(connection)
+            raise
         finally:
             self._waiting -= 1
 
@@ -125,7 +131,17 @@ async def given_back(connection: AsyncConnection) -> AsyncIterator[AsyncConnecti
     try:
         yield connection
     finally:
-        await asyncio.shield(connection.close())
+        await _close(connection)
+
+
+async def _close(connection: AsyncConnection) -> None:
+    """To the end, even where the task is cancelled meanwhile."""
+    closing = asyncio.ensure_future(connection.close())
+    try:
+        await asyncio.shield(closing)
+    except asyncio.CancelledError:
+        await asyncio.wait([closing])
+        raise
 
 
 class SyncPool:
