@@ -34,6 +34,7 @@ from event_system.events.registry import Registered, Registry
 from event_system.events.retry import Retry
 from event_system.kernel.clock import CallLater, first_of
 from event_system.kernel.errors import LogBehindError
+from event_system.kernel.tasks import end
 
 SAVE_SECONDS = 0.025
 """How often cursors are saved: what a crash makes a listener see again is that young."""
@@ -240,8 +241,7 @@ class Dispatcher:
             if isinstance(result, Exception):
                 _log.error("a listener did not stop cleanly: %s", result)
         if self._saver is not None:
-            self._saver.cancel()
-            await asyncio.wait([self._saver])
+            await end(self._saver)
         await self._save()
 
     # Events

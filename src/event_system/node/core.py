@@ -35,6 +35,7 @@ from event_system.http.tail import LiveTail
 from event_system.kernel.clock import CallLater, Clock, first_of
 from event_system.kernel.errors import StorageError
 from event_system.kernel.ids import IdFactory
+from event_system.kernel.tasks import end
 from event_system.logs.context import bind_trace
 from event_system.metrics.failures import FailureNumbers
 from event_system.metrics.instruments import EventMetrics
@@ -217,8 +218,7 @@ class Core:
         self.pauses.close()
         self.delayed.stop()
         if self._sweeping is not None:
-            self._sweeping.cancel()
-            await asyncio.wait([self._sweeping])
+            await end(self._sweeping)
         self.schedules.stop()
         await self.schedules.drain()
         await self.log.flush()

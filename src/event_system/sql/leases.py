@@ -120,4 +120,4 @@ def _free(dialect: Dialect, name: str) -> sa.Insert:
     row = {"name": name, "owner": "", "epoch": 0, "expires_us": 0}
     if dialect == "postgresql":
         return postgresql.insert(LEASES).values(row).on_conflict_do_nothing()
-    return mysql.insert(LEASES).values(row).prefix_with("IGNORE")
+    return mysql.insert(LEASES).values(row).on_duplicate_key_update(name=LEASES.c.name)

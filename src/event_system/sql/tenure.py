@@ -9,6 +9,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from event_system.kernel.errors import LeaseHeldError, LeaseLostError, StorageError
+from event_system.kernel.tasks import end
 from event_system.sql.leases import Holder, Leases, check_fence_sync
 
 LEASE_SECONDS = 10.0
@@ -78,8 +79,7 @@ class Tenure:
         """Stop renewing and let the next node have it at once. Idempotent."""
         if self._renewing is None:
             return
-        self._renewing.cancel()
-        await asyncio.wait([self._renewing])
+        await end(self._renewing)
         self._renewing = None
         try:
             await self._leases.release(self.name, self.epoch)

@@ -87,7 +87,8 @@ def _on_postgresql(
 def _on_mysql(table: sa.Table, changes: Mapping[str, Change]) -> sa.Insert:
     insert = mysql.insert(table)
     if not changes:
-        return insert.prefix_with("IGNORE")
+        key = next(iter(table.primary_key))  # IGNORE would pass over other faults too, and warn
+        return insert.on_duplicate_key_update({key.name: key})
     return insert.on_duplicate_key_update(
         {name: change(table.c[name], insert.inserted[name]) for name, change in changes.items()}
     )

@@ -146,7 +146,7 @@ class GroupCommit:
 def _insert_types(dialect: str) -> sa.Executable:
     if dialect == "postgresql":
         return postgresql.insert(TYPES).on_conflict_do_nothing()
-    return mysql.insert(TYPES).prefix_with("IGNORE")
+    return mysql.insert(TYPES).on_duplicate_key_update(type=TYPES.c.type)
 
 
 @dataclass(frozen=True, slots=True)

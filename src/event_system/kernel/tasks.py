@@ -1,0 +1,19 @@
+"""Tasks that are to end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+AGAIN_SECONDS = 0.2
+
+
+async def end(task: asyncio.Task[Any]) -> None:
+    """Cancel a task and wait until it has ended, whatever it ends with.
+
+    More than once where need be: before Python 3.12 `asyncio.wait_for`, which drivers use, loses a
+    cancellation that comes together with what it waits for.
+    """
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=AGAIN_SECONDS)
