@@ -96,6 +96,10 @@ class Database:
     def dialect(self) -> Dialect:
         return self.dsn.dialect
 
+    @property
+    def has_replicas(self) -> bool:
+        return bool(self._replicas)
+
     @asynccontextmanager
     async def read(self, *, replica: bool = False) -> AsyncIterator[AsyncConnection]:
         """A connection to read with; nothing written through it is kept.

@@ -34,7 +34,7 @@ class SqlHistory:
         self, query: Filter, *, limit: int, newest_first: bool, cursor: int | None
     ) -> Page:
         wanted = wanted_of(query)
-        async with self._reader.connection() as connection:
+        async with self._reader.connection(replica=True) as connection:
             low, high = await self._bounds(connection, query, newest_first, cursor)
             search = self._search(connection, wanted, newest_first)
             seconds = PAGE_SECONDS if query.where else None
@@ -42,7 +42,7 @@ class SqlHistory:
 
     async def among(self, offsets: Sequence[int], query: Filter, *, newest_first: bool) -> Page:
         wanted = wanted_of(query)
-        async with self._reader.connection() as connection:
+        async with self._reader.connection(replica=True) as connection:
             low, high = await self._bounds(connection, query, newest_first, None)
             chosen = [offset for offset in offsets if low <= offset <= high]
             search = self._search(connection, wanted, newest_first)
@@ -74,7 +74,7 @@ class SqlHistory:
         self, connection: AsyncConnection, query: Filter, newest_first: bool, cursor: int | None
     ) -> tuple[int, int]:
         """The offsets, both inclusive, among which the page lies."""
-        low, high = 1, self._reader.head()
+        low, high = 1, await self._reader.known(connection)
         if query.since_us is not None:
             low = await first_received(connection, query.since_us, high)
         if query.until_us is not None:

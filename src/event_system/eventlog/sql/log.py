@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -30,9 +31,11 @@ from event_system.kernel.chance import RandomBytes, system_random_bytes
 from event_system.kernel.clock import Clock
 from event_system.kernel.errors import PreconditionFailedError
 from event_system.sql.database import Database
+from event_system.sql.durability import weakness
 from event_system.sql.tables.log import LOG, WRITERS
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 
 _FORGOTTEN_US = 86_400_000_000
 """After a day without a commit the sign of a node's last one is of no use any more."""
@@ -83,6 +86,7 @@ class SqlEventLog:
         self._database = database
         self._name = writer
         self._floor = facts.floor
+        self._weakness: str | None = None
         self.reader = Reader(database, head=lambda: self.head)
         line = Line(database, clock.monotonic)
         self.partitions = Partitions(database)
@@ -119,9 +123,13 @@ class SqlEventLog:
             partial(_introduce, writer, settings.lanes, identity, clock.now_us())
         )
         engine = await _engine(database)
-        return cls(
+        log = cls(
             database, engine, facts, settings, writer=writer, clock=clock, on_commit=on_commit
         )
+        if weak := await weakness(database):
+            log._weakness = weak
+            _log.warning("%s", weak)
+        return log
 
     @property
     def head(self) -> int:
@@ -138,8 +146,8 @@ class SqlEventLog:
 
     @property
     def harm(self) -> str | None:
-        """Nothing is derived here that could be harmed."""
-        return None
+        """What of the server's settings makes accepted events less than durable."""
+        return self._weakness
 
     def find_duplicates_for(self, window_us: int) -> None:
         """From now on the same (source, id) within this time is the same event."""

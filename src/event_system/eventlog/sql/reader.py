@@ -15,7 +15,7 @@ from event_system.events.event import KEY_COLUMNS, Event, Row
 from event_system.events.ports import Commit, Slice
 from event_system.kernel.errors import SlowQueryError
 from event_system.sql.database import Database
-from event_system.sql.tables.log import EVENTS, ROW_COLUMNS
+from event_system.sql.tables.log import EVENTS, LOG, ROW_COLUMNS
 
 DEADLINE_SECONDS = 5.0
 SCAN_WINDOW = 50_000
@@ -43,14 +43,24 @@ class Reader:
         self._deadline_seconds = deadline_seconds
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[AsyncConnection]:
-        """A connection to read with, for as long as the deadline lets it."""
+    async def connection(self, *, replica: bool = False) -> AsyncIterator[AsyncConnection]:
+        """A connection to read with, for as long as the deadline lets it.
+
+        With `replica` the newest events may be missing there; see `known`.
+        """
+        chosen = self._database.read(replica=replica)
         try:
-            async with asyncio.timeout(self._deadline_seconds), self._database.read() as connection:
+            async with asyncio.timeout(self._deadline_seconds), chosen as connection:
                 yield connection
         except TimeoutError as error:
             detail = f"the search did not end within {self._deadline_seconds:g} seconds"
             raise SlowQueryError(detail) from error
+
+    async def known(self, connection: AsyncConnection) -> int:
+        """The newest offset that this connection's server has, of those that were told."""
+        if not self._database.has_replicas:
+            return self.head()
+        return min(self.head(), await connection.scalar(sa.select(LOG.c.head)) or 0)
 
     async def read(self, after: int, limit: int, lanes: frozenset[int] | None = None) -> Slice:
         """As `EventLog.read`; one call looks at a bounded part of the log only."""
