@@ -91,8 +91,13 @@ class Node:
         Raises what their opening raises, and `ListenerDefinitionError`.
         """
         settings = loaded.settings
-        directory, clock = Path(settings.data_dir), SystemClock()
-        stores = await open_stores(settings.database, directory, settings.event, clock)
+        stores = await open_stores(
+            settings.database,
+            Path(settings.data_dir),
+            settings.event,
+            settings.node,
+            SystemClock(),
+        )
         try:
             return cls(loaded, log_handle, stores)
         except BaseException:
@@ -259,8 +264,8 @@ class Node:
         return Health(components)
 
     def _database_state(self) -> State:
-        tenure = self.core.tenure
-        if self.core.log.failure or (tenure is not None and tenure.failure):
+        cluster = self.core.cluster
+        if self.core.log.failure or (cluster is not None and cluster.ownership.failure):
             return "down"
         return "degraded" if self.core.log.harm else "ok"
 
