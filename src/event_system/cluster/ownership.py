@@ -15,6 +15,7 @@ from typing import Any, Final
 from event_system.cluster.balance import balance
 from event_system.cluster.ports import Owner, Stay, Thing, View
 from event_system.kernel.errors import EventSystemError, LeaseLostError, StorageError
+from event_system.kernel.tasks import end
 
 RENEW_SECONDS: Final = 1.0
 ATTEMPT_SECONDS: Final = 1.5
@@ -195,5 +196,4 @@ def _task(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
 
 async def _end(task: asyncio.Task[None] | None) -> None:
     if task is not None:
-        task.cancel()
-        await asyncio.wait([task])
+        await end(task)

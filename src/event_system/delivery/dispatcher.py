@@ -120,7 +120,7 @@ class Dispatcher:
         """Take up a share where the cursors stand, new listeners where they want to begin."""
         progress = await self._store.load()
         self.routed = self._log.head
-        self._check(progress.routed, *(c.offset for c in progress.cursors.values()))
+        await self._check(progress.routed, *(c.offset for c in progress.cursors.values()))
         if self.routed and not progress.starts:
             _log.warning("the state of all listeners was missing: they start as new ones")
         await self._welcome(self._entries("async"), progress)
@@ -179,7 +179,7 @@ class Dispatcher:
         if entry.listener.batch:
             start = first if first is not None else progress.starts[name]
             store = await self._store.open_batches(name, start)
-            self._check(store.cursor)
+            await self._check(store.cursor)
             return BatchSubscription(entry, store, self._shared)
         lanes = {
             n: Lane(n, progress.cursor(name, n) if first is None else first)
@@ -187,10 +187,13 @@ class Dispatcher:
         }
         return Subscription(entry, lanes, self._shared)
 
-    def _check(self, *offsets: int) -> None:
-        """A log that ends before what listeners have seen of it has lost events."""
-        if (known := max(offsets)) > self.routed:
-            raise LogBehindError(f"the log ends at offset {self.routed}, listeners know {known}")
+    async def _check(self, *offsets: int) -> None:
+        """A log that ends before what listeners have seen of it has lost events.
+
+        Other nodes' may have seen what has come since this one looked.
+        """
+        if (known := max(offsets)) > self.routed and known > (end := await self._log.latest()):
+            raise LogBehindError(f"the log ends at offset {end}, listeners know {known}")
 
     def failure_places(self, listener: str | None) -> list[CursorStore | BatchStore]:
         """Where failures of a listener, or of any, are kept."""

@@ -76,9 +76,9 @@ class Saver:
 
     async def stop(self) -> None:
         """Save for the last time."""
-        if self._task is not None:
+        if self._task is not None:  # else nothing has begun
             await end(self._task)
-        await self.save()
+            await self.save()
 
     async def forget(self) -> None:
         """Save nothing of what is new as of now: it is others' to find out again.

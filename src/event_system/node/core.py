@@ -205,10 +205,10 @@ class Core:
 
     async def start(self) -> None:
         """Take events from now on; listeners continue where their cursors stand."""
-        self.log.start()
         await self.pauses.start()
         alone = self.cluster is None
         await self.dispatcher.start(self.dispatcher.everything if alone else Share())
+        self.log.start()  # which tells the dispatcher of what other nodes store
         self.sync.take_places(self.dispatcher.inline_places())
         self.dispatcher.reconfigure(self.registry)  # pauses those that are held or switched off
         await self.removed.start([listener.name for listener in self._declared])
