@@ -31,6 +31,7 @@ ROOMS = {
     "msgspec": {
         "cli",
         "client",
+        "cluster",
         "database",
         "delivery",
         "eventlog",
@@ -48,7 +49,7 @@ ROOMS = {
     "pymysql": set(),
     "rbloom": {"eventlog"},
     "rich": {"cli"},
-    "sqlalchemy": {"database", "eventlog", "sql"},
+    "sqlalchemy": {"cluster", "database", "eventlog", "sql"},
     "typer": {"cli"},
     "tzdata": set(),
     "uvicorn": {"http"},
