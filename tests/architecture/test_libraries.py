@@ -31,7 +31,6 @@ ROOMS = {
     "msgspec": {
         "cli",
         "client",
-        "cluster",
         "database",
         "delivery",
         "eventlog",
@@ -49,7 +48,7 @@ ROOMS = {
     "pymysql": set(),
     "rbloom": {"eventlog"},
     "rich": {"cli"},
-    "sqlalchemy": {"cluster", "database", "eventlog", "sql"},
+    "sqlalchemy": {"database", "eventlog", "sql"},
     "typer": {"cli"},
     "tzdata": set(),
     "uvicorn": {"http"},

@@ -103,7 +103,7 @@ class Bench:
 
     async def __aenter__(self) -> Bench:
         await self.pauses.start()
-        await self.dispatcher.start(self.dispatcher.everything)
+        await self.dispatcher.start()
         self.dispatcher.reconfigure(self.registry)
         await self.removed.start(self.registry.by_name)
         self.log.on_commit = self.dispatcher.route

@@ -67,9 +67,6 @@ class MemoryLog:
             raise told[0]
         return told[0][0]
 
-    async def latest(self) -> int:
-        return self.head
-
     async def last_of(self, subject: str) -> int:
         return max((at for at, row in enumerate(self.rows, 1) if row[8] == subject), default=0)
 

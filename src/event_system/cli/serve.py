@@ -26,9 +26,6 @@ def serve(
     listeners: Annotated[
         list[str] | None, typer.Option(help="Listener module or .py file; may be repeated.")
     ] = None,
-    roles: Annotated[
-        str | None, typer.Option(help="What the node does: api, worker, ops; with commas.")
-    ] = None,
     types: Annotated[
         list[str] | None,
         typer.Option(help="File or folder of event types; may be repeated."),
@@ -44,7 +41,6 @@ def serve(
         "metrics.port": metrics_port,
         "listeners.modules": listeners,
         "types.files": types,
-        "node.roles": roles,
     }
     overrides = {key: value for key, value in given.items() if value is not None}
     read = partial(load, config, overrides)

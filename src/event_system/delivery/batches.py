@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from event_system.delivery.lane import Lane
-from event_system.delivery.ports import BATCH_LANE, BatchStore, CursorStore, Failure, RetryStore
-from event_system.delivery.share import Share
+from event_system.delivery.ports import BATCH_LANE, BatchStore, Failure
 from event_system.delivery.statistics import Observed
 from event_system.delivery.subscription import Subscription
 from event_system.delivery.surroundings import Shared
@@ -46,18 +45,6 @@ class BatchSubscription(Subscription):
     def lane_of(self, event: Event) -> Lane:
         return self._lane
 
-    def within(self, share: Share) -> list[Lane]:
-        return [self._lane] if self.name in share.listeners else []
-
-    def renew(self, number: int, cursor: int) -> None:
-        super().renew(number, cursor)
-        self._lane = self.lanes[BATCH_LANE]
-
-    async def save(self) -> None:
-        """Save the cursor where it has moved without an effect."""
-        if self._lane.cursor > self.store.cursor:
-            await self.store.advance(self._lane.cursor)
-
     # As in `Subscription`, but for many events at once: there is only one lane.
 
     def offer(self, events: Sequence[Event]) -> None:
@@ -68,7 +55,7 @@ class BatchSubscription(Subscription):
             lane.seen = events[taken].offset - 1
             self._fall_behind(lane)
 
-    def take_read(self, events: Sequence[Event], group: dict[int, Lane]) -> None:
+    def _take(self, events: Sequence[Event], group: dict[int, Lane]) -> None:
         unseen = events
         if events and events[0].offset <= self._lane.seen:
             unseen = [event for event in events if event.offset > self._lane.seen]
@@ -102,7 +89,7 @@ class BatchSubscription(Subscription):
             await self.store.advance(self._shared.routed())
         self.store.close()
 
-    async def handle_slice(self, lane: Lane, slot: Slot) -> None:
+    async def _handle_slice(self, lane: Lane, slot: Slot) -> None:
         events = list(islice(lane.channel, self.entry.listener.batch))
         if lane.failed or self.careful >= events[0].offset:
             await self._one_by_one(lane, len(events), slot)
@@ -207,8 +194,6 @@ class BatchSubscription(Subscription):
     def _settle(self, lane: Lane, events: Sequence[Event]) -> None:
         """Take what is complete out of the channel; its bytes are told roughly, and 0 at the end."""
         channel, count = lane.channel, len(events)
-        if not channel:
-            return  # nobody waited for it any more
         self._bytes -= self._bytes * count // len(channel)
         if count == len(channel):
             channel.clear()
@@ -228,13 +213,6 @@ class BatchSubscription(Subscription):
     def _ages(self, events: Sequence[Event]) -> list[float]:
         now_us = self._shared.now_us()
         return [(now_us - event.received_us) / 1e6 for event in events]
-
-
-def retries_of(subscription: Subscription, store: CursorStore) -> RetryStore:
-    """Where failures of a listener are kept."""
-    if isinstance(subscription, BatchSubscription):
-        return subscription.store.retries
-    return store.retries
 
 
 def _bytes_of(events: Sequence[Event]) -> int:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Iterator
-from typing import Any
 
 from event_system.delivery.ports import Failure
 from event_system.events.event import Event
@@ -15,13 +13,12 @@ from event_system.kernel.clock import Timer
 class Lane:
     """Events read ahead of one listener, in order.
 
-    `held`: this process has the lane; else another has it or nobody, and nothing happens here.
     `cursor`: the effect of all events of the lane up to there is complete. `seen`: all events
     of the lane up to there were put into the channel, or are none of this listener's.
-    `behind`: live events are passed by, as the channel was full or the lane is not held; they are
-    read from the log after `seen` once there is room. `busy`: a worker has it, it waits for one, or it waits until
+    `behind`: the channel was full, so live events are passed by; they are read from the log
+    after `seen` once there is room. `busy`: a worker has it, it waits for one, or it waits until
     `due_us` (else 0), when its first event, which has failed, is tried again; `timer` tells.
-    `worker` is the task that has it in hand. `failed` holds what is known to have failed above the cursor. `cell` is the lane's place on
+    `failed` holds what is known to have failed above the cursor. `cell` is the lane's place on
     the board.
     """
 
@@ -34,11 +31,9 @@ class Lane:
             "cursor",
             "due_us",
             "failed",
-            "held",
             "number",
             "seen",
             "timer",
-            "worker",
         ),
     )
 
@@ -47,14 +42,12 @@ class Lane:
         self.channel: deque[Event] = deque()
         self.cursor = cursor
         self.seen = cursor
-        self.held = False
-        self.behind = True
+        self.behind = False
         self.busy = False
         self.failed: dict[int, Failure] = {}
         self.due_us = 0
         self.timer: Timer | None = None
         self.cell = 0
-        self.worker: asyncio.Task[Any] | None = None
 
     def complete(self, routed: int) -> int:
         """The offset up to which all effects are complete, where all up to `routed` was shown."""
@@ -69,5 +62,5 @@ class Lane:
         """Keep only the first few events; the others, which are to be read again, come out."""
         while len(self.channel) > number:
             yield self.channel.pop()
-        self.seen = self.channel[-1].offset if self.channel else self.cursor
+        self.seen = self.channel[-1].offset
         self.behind = True

@@ -243,13 +243,6 @@ class Progress(msgspec.Struct, frozen=True):
     starts: dict[str, int]
     cursors: dict[tuple[str, int], Cursor]
 
-    def cursor(self, listener: str, lane: int) -> int:
-        """Where a known listener stands in a lane: what was saved, or else where it began."""
-        saved = self.cursors.get((listener, lane))
-        if saved is None:
-            return self.starts[listener]
-        return max(saved.offset, self.routed) if saved.caught_up else saved.offset
-
 
 class PauseStore(Protocol):
     """Keeps the pauses that operators asked for; survives `kill -9`."""
@@ -351,9 +344,6 @@ class BatchStore(Protocol):
 
         A new one begins after offset `start`. There is one at a time.
         """
-
-    async def refresh(self) -> int:
-        """Read the cursor anew: another process may have moved it."""
 
     async def begin(self) -> Transaction:
         """A new transaction, once the one before has ended; used in whatever thread.

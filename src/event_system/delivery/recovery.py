@@ -7,7 +7,7 @@ next end of the process names the one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from event_system.delivery.batches import BatchSubscription
 from event_system.delivery.lane import Lane
@@ -37,8 +37,7 @@ async def take_up(
     What is counted is kept before the board forgets it. `replaying` has the subscriptions of
     replays by listener. What comes back are the board's places that are nobody's.
     """
-    lanes = {s: s.lanes.values() for s in subscriptions if INLINE_LANE not in s.lanes}
-    await know_failures(lanes, store)
+    await _know_failures(subscriptions, store)
     keys = [key for s in subscriptions for key in (*_keys(s), *_replay_keys(s))]
     claims = shared.board.claims(keys)
     for subscription in subscriptions:
@@ -79,20 +78,22 @@ def _replay_keys(subscription: Subscription) -> dict[str, Lane | None]:
     return {f"{name}/replay-{n}": lane for n, lane in subscription.lanes.items()}
 
 
-async def know_failures(lanes: Mapping[Subscription, Collection[Lane]], store: CursorStore) -> None:
-    """Let lanes, which are those of their subscriptions, know what has failed above their cursors."""
-    plain: dict[tuple[str, int], Lane] = {}
-    for subscription, mine in lanes.items():
+async def _know_failures(subscriptions: Iterable[Subscription], store: CursorStore) -> None:
+    plain = {
+        s.name: s
+        for s in subscriptions
+        if not isinstance(s, BatchSubscription) and INLINE_LANE not in s.lanes
+    }
+    cursors = [lane.cursor for s in plain.values() for lane in s.lanes.values()]
+    if cursors:
+        for failure in await store.failures_after(min(cursors)):
+            if failure.listener in plain:
+                _keep(plain[failure.listener].lanes[failure.lane], failure)
+    for subscription in subscriptions:
         if isinstance(subscription, BatchSubscription):
-            for lane in mine:
-                for failure in await subscription.store.failures_after(lane.cursor):
-                    _keep(lane, failure)
-        else:
-            plain |= {(subscription.name, lane.number): lane for lane in mine}
-    if plain:
-        for failure in await store.failures_after(min(lane.cursor for lane in plain.values())):
-            if (key := (failure.listener, failure.lane)) in plain:
-                _keep(plain[key], failure)
+            (lane,) = subscription.lanes.values()
+            for failure in await subscription.store.failures_after(lane.cursor):
+                _keep(lane, failure)
 
 
 def _keep(lane: Lane, failure: Failure) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from event_system.delivery.ports import DEAD, RETRYING, Failure, Parked, RetryStore
@@ -122,16 +122,6 @@ class RetryPump:
             await asyncio.wait([self._task], timeout=1.0)
         await self._save()
 
-    async def abandon(self) -> None:
-        """End at once, and forget what is not saved."""
-        self._closing = True
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task], timeout=1.0)
-        self._failures, self._done = [], []
-
     async def _run(self) -> None:
         while not self._closing:
             if self._retrier.paused or not await self._save():
@@ -222,8 +212,8 @@ class Retries:
         self._shared = shared
         self._pumps: dict[str, RetryPump] = {}
 
-    def start(self, retriers: Iterable[tuple[Retrier, RetryStore]]) -> None:
-        """Take up what is parked for these listeners."""
+    def start(self, retriers: Sequence[tuple[Retrier, RetryStore]]) -> None:
+        """Take up what is parked."""
         for retrier, store in retriers:
             self._pumps[retrier.name] = RetryPump(retrier, store, self._shared)
             self._pumps[retrier.name].wake(0)
@@ -250,17 +240,8 @@ class Retries:
             if failure.state == RETRYING:
                 self.wake(failure.listener, failure.at_us)
 
-    async def stop(self, listeners: Collection[str], grace_seconds: float) -> None:
-        """Try nothing more of these listeners; what is in hand may end within the grace."""
-        mine = [name for name in listeners if name in self._pumps]
-        stops = [self._pumps[name].stop(grace_seconds) for name in mine]
+    async def stop(self, grace_seconds: float) -> None:
+        stops = [pump.stop(grace_seconds) for pump in self._pumps.values()]
         for result in await asyncio.gather(*stops, return_exceptions=True):
             if isinstance(result, Exception):
                 _log.error("retries did not stop cleanly: %s", result)
-        for name in mine:
-            del self._pumps[name]
-
-    async def abandon(self) -> None:
-        """Try nothing more, at once; what is not saved is forgotten."""
-        pumps, self._pumps = self._pumps, {}
-        await asyncio.gather(*(pump.abandon() for pump in pumps.values()))

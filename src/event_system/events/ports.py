@@ -73,9 +73,6 @@ class EventLog(Protocol):
         and `StorageError`; then nothing was stored.
         """
 
-    async def latest(self) -> int:
-        """The newest offset on stable storage; `head` may be a moment behind other nodes."""
-
     async def last_of(self, subject: str) -> int:
         """Where the last stored event of a subject stands; 0 where it has none."""
 

@@ -91,13 +91,8 @@ class Node:
         Raises what their opening raises, and `ListenerDefinitionError`.
         """
         settings = loaded.settings
-        stores = await open_stores(
-            settings.database,
-            Path(settings.data_dir),
-            settings.event,
-            settings.node,
-            SystemClock(),
-        )
+        directory, clock = Path(settings.data_dir), SystemClock()
+        stores = await open_stores(settings.database, directory, settings.event, clock)
         try:
             return cls(loaded, log_handle, stores)
         except BaseException:
@@ -264,8 +259,8 @@ class Node:
         return Health(components)
 
     def _database_state(self) -> State:
-        cluster = self.core.cluster
-        if self.core.log.failure or (cluster is not None and cluster.ownership.failure):
+        tenure = self.core.tenure
+        if self.core.log.failure or (tenure is not None and tenure.failure):
             return "down"
         return "degraded" if self.core.log.harm else "ok"
 

@@ -22,7 +22,6 @@ from event_system.delivery.ports import Counts
 from event_system.delivery.removed import Removed
 from event_system.delivery.replays.replays import Replays
 from event_system.delivery.search import DeliverySearch
-from event_system.delivery.share import Share
 from event_system.delivery.surroundings import DeliverySettings
 from event_system.delivery.sync import SyncRunner
 from event_system.delivery.view import Away, DeliveryView
@@ -41,17 +40,13 @@ from event_system.logs.context import bind_trace
 from event_system.metrics.failures import FailureNumbers
 from event_system.metrics.instruments import EventMetrics
 from event_system.metrics.manager import MetricsManager
-from event_system.node.duties import Duties, Task
 from event_system.node.listeners import Found, enabled, with_overrides
 from event_system.node.selftest import SELF_TEST
 from event_system.node.settings import EventSettings
-from event_system.node.stores import SECOND_US, Elsewhere, Stores
+from event_system.node.stores import SECOND_US, Stores
 from event_system.scheduling.delayed import DelayedEvents
 from event_system.scheduling.schedules import Schedules
 
-LOOK_SECONDS = 1.0
-LOOK_REST = 20.0
-"""Looking at what other nodes have changed takes a twentieth of the time at most."""
 _log = logging.getLogger(__name__)
 
 
@@ -90,7 +85,7 @@ class Core:
         self._stores = stores
         self.log = stores.log
         self.tail = LiveTail(self.log)
-        self.cluster = stores.cluster
+        self.tenure = stores.tenure
         stores.told.to = self._committed
         self._lay_delivery(stores, Registry(listeners))
         self._lay_intake(stores, settings)
@@ -132,7 +127,6 @@ class Core:
         )
         self.retention = stores.sweeper(DeliveryHolds(self.dispatcher, self.state))
         self._sweeping: asyncio.Task[None] | None = None
-        self._looking: asyncio.Task[None] | None = None
 
     def _lay_intake(self, stores: Stores, settings: EventSettings) -> None:
         """What decides whether events may come in, and lets them."""
@@ -205,78 +199,30 @@ class Core:
 
     async def start(self) -> None:
         """Take events from now on; listeners continue where their cursors stand."""
+        self.log.start()
         await self.pauses.start()
-        alone = self.cluster is None
-        await self.dispatcher.start(self.dispatcher.everything if alone else Share())
-        self.log.start()  # which tells the dispatcher of what other nodes store
+        await self.dispatcher.start()
         self.sync.take_places(self.dispatcher.inline_places())
         self.dispatcher.reconfigure(self.registry)  # pauses those that are held or switched off
+        if self.tenure is not None:
+            self.tenure.watch(lambda holds: self.dispatcher.suspend(not holds))
         await self.removed.start([listener.name for listener in self._declared])
-        if self.cluster is None:
-            await self._begin_scheduling()
-            await self._begin_sweeping()
-        else:
-            duties = Duties(self.dispatcher.everything, self.dispatcher.sharing, self._tasks())
-            await self._look(self.cluster.elsewhere)
-            await self.cluster.ownership.begin(duties.things, duties)
-            self._looking = asyncio.create_task(self._look_regularly(self.cluster.elsewhere))
-
-    def _tasks(self) -> dict[str, Task]:
-        return {
-            "scheduling": Task(self._begin_scheduling, self._end_scheduling),
-            "retention": Task(self._begin_sweeping, self._end_sweeping),
-        }
-
-    async def _begin_scheduling(self) -> None:
         self.delayed.start()
-        self.schedules.start()
-
-    async def _end_scheduling(self) -> None:
-        self.delayed.stop()
-        self.schedules.stop()
-        await self.schedules.drain()
-        await self.log.flush()
-        await self.delayed.drain()
-
-    async def _begin_sweeping(self) -> None:
         self._sweeping = asyncio.create_task(self.retention.run(), name="retention")
-
-    async def _end_sweeping(self) -> None:
-        if self._sweeping is not None:
-            await end(self._sweeping)
-            self._sweeping = None
-
-    async def _look_regularly(self, elsewhere: Elsewhere) -> None:
-        while True:
-            began = self._machine.clock.monotonic()
-            try:
-                await self._look(elsewhere)
-            except StorageError as error:
-                _log.warning("what other nodes have changed could not be read: %s", error)
-            took = self._machine.clock.monotonic() - began
-            await asyncio.sleep(max(LOOK_SECONDS, took * LOOK_REST))
-
-    async def _look(self, elsewhere: Elsewhere) -> None:
-        """Take over what other nodes have changed, and look for what is due."""
-        await self.pauses.look()
-        await self.schedules.take_over(elsewhere.schedules)
-        self.delayed.take_over(*await elsewhere.waiting())
-        self.catalogue.take_over(await elsewhere.types())
-        await elsewhere.failures()
-        await self.dispatcher.sharing.look()
-        self.dispatcher.retries.wake(None, self._now_us())
+        self.schedules.start()
 
     async def stop(self, grace_seconds: float) -> None:
         """Write what was accepted, let listeners finish, save the cursors."""
         self.manager.accepting = False
         self.tail.close()
         self.pauses.close()
-        if self._looking is not None:
-            await end(self._looking)
-        if self.cluster is not None:
-            await self.cluster.ownership.stop()
-        await self._end_sweeping()
-        await self._end_scheduling()
+        self.delayed.stop()
+        if self._sweeping is not None:
+            await end(self._sweeping)
+        self.schedules.stop()
+        await self.schedules.drain()
+        await self.log.flush()
+        await self.delayed.drain()
         try:
             await self.dispatcher.stop(grace_seconds)
         except StorageError as error:

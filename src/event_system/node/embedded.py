@@ -25,7 +25,6 @@ from event_system.kernel.errors import BatchTooLargeError, EventSystemError, Inv
 from event_system.node.core import Core, Machine
 from event_system.node.database_settings import DatabaseSettings
 from event_system.node.listeners import Found
-from event_system.node.node_settings import NodeSettings
 from event_system.node.settings import EventSettings
 from event_system.node.storage import open_stores
 from event_system.node.type_files import declared_types
@@ -74,9 +73,7 @@ class EventSystem:
 
     async def __aenter__(self) -> EventSystem:
         machine = self._machine or _this_machine()
-        stores = await open_stores(
-            self._database, self._data_dir, self._settings, NodeSettings(), machine.clock
-        )
+        stores = await open_stores(self._database, self._data_dir, self._settings, machine.clock)
         try:
             core = Core(stores, self._settings, self._found, {}, machine)
             core.catalogue.declare(self._types)

@@ -10,6 +10,7 @@ import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -19,6 +20,7 @@ from event_system.node.compose import Node
 from event_system.node.configuration import Loaded
 from event_system.node.reload import ConfigWatcher
 from event_system.node.settings import check_exposure
+from event_system.node.stores import Tenure
 
 YOUNG_OBJECTS = 20_000
 _log = logging.getLogger(__name__)
@@ -66,12 +68,24 @@ async def _run(
         announce(node)
         _spare_the_collector()
         watching = loop.create_task(watcher.run(), name="configuration")
-        await stop.wait()
+        await _until(stop, node.core.tenure)
         watching.cancel()
         _log.info("stopping")
     finally:
         await node.stop()
     _log.info("stopped")
+
+
+async def _until(stop: asyncio.Event, tenure: Tenure | None) -> None:
+    """Wait for a signal. Raises `LeaseLostError` where another node has taken over."""
+    waiting: list[asyncio.Future[Any]] = [asyncio.ensure_future(stop.wait())]
+    if tenure is not None:
+        waiting.append(asyncio.ensure_future(tenure.lost()))
+    done, rest = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for task in rest:
+        task.cancel()
+    for task in done:
+        task.result()
 
 
 def _spare_the_collector() -> None:

@@ -15,9 +15,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from event_system.cluster.membership import Membership
-from event_system.cluster.ownership import Ownership
-from event_system.cluster.ports import Introduction
 from event_system.database.board import MappedBoard
 from event_system.database.sql.catalogue import ServerCatalogue
 from event_system.database.sql.state import ServerState
@@ -30,17 +27,16 @@ from event_system.kernel.errors import StorageError
 from event_system.metrics.database import watch_database
 from event_system.metrics.manager import MetricsManager
 from event_system.node.database_settings import DatabaseSettings
-from event_system.node.duties import ROLES
-from event_system.node.node_settings import NodeSettings
-from event_system.node.server_elsewhere import ServerElsewhere
 from event_system.node.settings import EventSettings
-from event_system.node.stores import SECOND_US, Cluster, Stores, Told
+from event_system.node.stores import SECOND_US, Stores, Told
 from event_system.sql.database import Database
 from event_system.sql.dsn import Dsn
+from event_system.sql.leases import Leases
 from event_system.sql.migrate import upgrade
 from event_system.sql.pool import PoolSettings
-from event_system.version import VERSION
+from event_system.sql.tenure import Tenure
 
+LEASE = "delivery"
 NODE_FILE = "node.id"
 LOOK_SECONDS = 0.5
 _log = logging.getLogger(__name__)
@@ -57,11 +53,7 @@ class _Slow:
 
 
 async def open_server_stores(
-    settings: DatabaseSettings,
-    directory: Path,
-    event: EventSettings,
-    node: NodeSettings,
-    clock: Clock,
+    settings: DatabaseSettings, directory: Path, event: EventSettings, clock: Clock
 ) -> Stores:
     """Bring the tables up to date, take the lease of delivery, open the stores.
 
@@ -79,11 +71,9 @@ async def open_server_stores(
             replicas=settings.replica_addresses,
         )
         opened.push_async_callback(_closed, database.close)
-        ownership = Ownership(
-            lambda: _membership(database, directory, node, clock), ROLES, clock.monotonic
-        )
-        await ownership.enter()
-        opened.push_async_callback(_closed, ownership.leave)
+        tenure = Tenure(Leases(database), LEASE, _name(directory))
+        await tenure.take()
+        opened.push_async_callback(tenure.release)
         types = ServerCatalogue(database)
         told = Told()
         log = await SqlEventLog.open(
@@ -96,9 +86,7 @@ async def open_server_stores(
             clock=clock,
             on_commit=told,
         )
-        state = await ServerState.open(
-            database, ownership.fence, log.identity, node=lambda: ownership.membership.id
-        )
+        state = await ServerState.open(database, tenure.fence, log.identity)
         opened.push_async_callback(_closed, state.close)
         opened.push_async_callback(_closed, log.stop)
         stack = opened.pop_all()
@@ -113,7 +101,7 @@ async def open_server_stores(
         ),
         watch=lambda manager: _watch(manager, database, slow),
         close=stack.aclose,
-        cluster=Cluster(ownership, ServerElsewhere(database, state, types)),
+        tenure=tenure,
     )
 
 
@@ -159,15 +147,6 @@ def _name(directory: Path) -> str:
     if not file.exists():
         file.write_text(os.urandom(8).hex(), encoding="utf-8")
     return f"{socket.gethostname()} ({file.read_text(encoding='utf-8').strip()[:32]})"
-
-
-def _membership(
-    database: Database, directory: Path, node: NodeSettings, clock: Clock
-) -> Membership:
-    introduction = Introduction(
-        node.name or _name(directory), node.address or "", frozenset(node.roles), VERSION
-    )
-    return Membership(database, os.urandom(12).hex(), introduction, clock.monotonic)
 
 
 def _folder(directory: Path, identity: int) -> Path:

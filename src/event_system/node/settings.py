@@ -13,7 +13,6 @@ from event_system.kernel.errors import ExposedServerError, InvalidPatternError
 from event_system.kernel.patterns import parse_pattern
 from event_system.node.database_settings import DatabaseSettings
 from event_system.node.listener_settings import ListenersSettings, RetrySettings
-from event_system.node.node_settings import NodeSettings
 from event_system.node.quantities import Duration, Size
 from event_system.node.sections import LIVE, Names, Section
 
@@ -282,7 +281,6 @@ class Settings(Section):
         "prod", description="What the node runs for; shown, and a label of its log."
     )
     data_dir: str = Field("data", description="Where everything is stored.", min_length=1)
-    node: NodeSettings = Field(NodeSettings(), description="This node among others.")
     server: ServerSettings = Field(ServerSettings(), description="The HTTP server.")
     event: EventSettings = Field(EventSettings(), description="The event core.")
     types: TypesSettings = Field(TypesSettings(), description="Event types from files.")

@@ -7,18 +7,13 @@ from pathlib import Path
 
 from event_system.kernel.clock import Clock
 from event_system.node.database_settings import DatabaseSettings
-from event_system.node.node_settings import NodeSettings
 from event_system.node.settings import EventSettings
 from event_system.node.stores import Stores, embedded_stores
 from event_system.sql.extras import demand
 
 
 async def open_stores(
-    database: DatabaseSettings,
-    directory: Path,
-    event: EventSettings,
-    node: NodeSettings,
-    clock: Clock,
+    database: DatabaseSettings, directory: Path, settings: EventSettings, clock: Clock
 ) -> Stores:
     """Open what the settings say, brought up to date.
 
@@ -27,8 +22,8 @@ async def open_stores(
     and `LeaseHeldError`.
     """
     if not database.enabled:
-        return embedded_stores(directory, event, clock, asyncio.get_running_loop())
+        return embedded_stores(directory, settings, clock, asyncio.get_running_loop())
     demand(database.address.dialect)
     from event_system.node.server_stores import open_server_stores
 
-    return await open_server_stores(database, directory, event, node, clock)
+    return await open_server_stores(database, directory, settings, clock)

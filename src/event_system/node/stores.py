@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from event_system.cluster.ownership import Ownership
 from event_system.database.board import MappedBoard
 from event_system.database.sqlite.catalogue import SqliteCatalogue
 from event_system.database.sqlite.state import StateDatabase
@@ -21,12 +20,11 @@ from event_system.delivery.ports import Board, CursorStore, ListenerStore, Pause
 from event_system.eventlog.retention import Retention, RetentionSettings
 from event_system.eventlog.sqlite.log import LogSettings, SqliteEventLog
 from event_system.eventlog.sqlite.retention import SqliteOld
-from event_system.events.catalogue.entry import TypeEntry
 from event_system.events.ports import CatalogueStore, Commit, EventLog, History, Holds
 from event_system.kernel.clock import Clock
 from event_system.metrics.manager import MetricsManager
 from event_system.node.settings import EventSettings
-from event_system.scheduling.ports import DelayedStore, KeptSchedule, ScheduleStore
+from event_system.scheduling.ports import DelayedStore, ScheduleStore
 
 SECOND_US = 1_000_000
 _log = logging.getLogger(__name__)
@@ -97,24 +95,18 @@ class Sweeper(Protocol):
         """Delete what may go now; how many events went."""
 
 
-class Elsewhere(Protocol):
-    """What other nodes may have changed, asked for again."""
+class Tenure(Protocol):
+    """The right to deliver, which one node at a time has."""
 
-    async def schedules(self) -> Sequence[KeptSchedule]: ...
-    async def waiting(self) -> tuple[int, int | None]:
-        """How many delayed events wait, and when the first is due."""
+    @property
+    def failure(self) -> str | None:
+        """Why the right could not be renewed lately; None where it was."""
 
-    async def types(self) -> Sequence[TypeEntry]: ...
-    async def failures(self) -> None:
-        """Count failures anew."""
+    def watch(self, changed: Callable[[bool], None]) -> None:
+        """Call `changed` with False where the right lapses or is lost, with True once it is back."""
 
-
-@dataclass(frozen=True, slots=True)
-class Cluster:
-    """The other nodes at the same stores."""
-
-    ownership: Ownership
-    elsewhere: Elsewhere
+    async def lost(self) -> None:
+        """Waits; raises `LeaseLostError` once another node has the right."""
 
 
 @dataclass(slots=True)
@@ -141,7 +133,7 @@ class Stores:
     watch: Callable[[MetricsManager], None]
     """Registers the metrics of what the stores are in."""
     close: Callable[[], Awaitable[None]]
-    cluster: Cluster | None = None
+    tenure: Tenure | None = None
     """None where no other node can be at the stores."""
 
 

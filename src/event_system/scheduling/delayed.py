@@ -69,11 +69,6 @@ class DelayedEvents:
         """Fire nothing more; `drain` waits for what was fired."""
         self._pump.stop()
 
-    def take_over(self, waiting: int, next_us: int | None) -> None:
-        """Go on with what waits now: other nodes may have changed it."""
-        self.waiting, self.next_us = waiting, next_us
-        self._pump.look()
-
     @property
     def busy(self) -> bool:
         """Whether something is being fired, or sync listeners of what was fired run."""

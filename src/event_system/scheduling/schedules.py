@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -66,7 +66,6 @@ class Schedules:
         self._pump = Pump(self, now_us, call_later)
         self._aftermath = Aftermath(manager, loop)
         self._firing: asyncio.Task[None] | None = None
-        self._changes = 0
 
     def start(self) -> None:
         self._pump.start()
@@ -85,17 +84,6 @@ class Schedules:
         if self._firing is not None:
             await asyncio.wait([self._firing])
         await self._aftermath.drain()
-
-    async def take_over(self, load: Callable[[], Awaitable[Sequence[KeptSchedule]]]) -> None:
-        """Go on with what is kept now: other nodes may have changed it."""
-        before = self._changes
-        found = {kept.name: kept for kept in await load()}
-        if self._changes != before or found == self._kept:
-            return  # what was found may be older than what is known
-        self._kept = found
-        self._due = {name: self._due_of(kept) for name, kept in found.items()}
-        self._revision = max(self._revision, *(kept.revision for kept in found.values()), 0)
-        self._pump.look()
 
     # Looking
 
@@ -132,7 +120,6 @@ class Schedules:
         self._revision += 1
         revision = self._revision
         kept = KeptSchedule(name=name, revision=revision, definition=schedule, next_us=next_us)
-        self._changes += 1
         await answer_of(partial(self._store.put, kept))
         if (known := self._kept.get(name)) is not None:  # it may have fired meanwhile
             kept = replace(known, revision=revision, definition=schedule, next_us=next_us)
@@ -151,9 +138,7 @@ class Schedules:
     async def delete(self, name: str) -> KeptSchedule:
         """Forget a schedule. Raises `ScheduleNotFoundError`."""
         kept = self.get(name)
-        self._changes += 1
         await answer_of(partial(self._store.delete, name))
-        self._changes += 1
         self._kept.pop(name, None)
         self._due.pop(name, None)
         return kept
@@ -171,7 +156,6 @@ class Schedules:
         return row, receipt
 
     def _keep(self, kept: KeptSchedule) -> None:
-        self._changes += 1
         self._kept[kept.name] = kept
         self._due[kept.name] = self._due_of(kept)
 
@@ -193,7 +177,6 @@ class Schedules:
 
     async def _fire(self, now_us: int, done: Callable[[Exception | None], None]) -> None:
         try:
-            self._changes += 1
             due = [self._kept[name] for name, us in self._due.items() if us and us <= now_us]
             steps = await asyncio.to_thread(self._steps, due, now_us, self._manager.stamp())
             offsets = await answer_of(partial(self._store.advance, steps))

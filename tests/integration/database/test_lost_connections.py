@@ -55,7 +55,7 @@ def line(request: pytest.FixtureRequest) -> Iterator[Line]:
 async def store(line: Line) -> AsyncIterator[ServerState]:
     through = replace(line.dsn, host="127.0.0.1", port=line.wire.port, tls="disable")
     database = await Database.open(through, PoolSettings(wait=2.0))
-    yield await ServerState.open(database, lambda connection: None, 1, node=lambda: "one")
+    yield await ServerState.open(database, lambda connection: None, 1)
     await database.close()
 
 

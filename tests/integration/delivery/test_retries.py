@@ -129,7 +129,7 @@ async def test_attempts_and_due_time_survive_a_restart(tmp_path: Path, on_failur
     async with Bench(tmp_path, log, [patient]) as bench:
         feed(log, 3, subjects=1)
         await until(lambda: 2 in flaky.calls)
-        await until(lambda: not bench.dispatcher.failures and not bench.dispatcher._saver._dirty)
+        await until(lambda: not bench.dispatcher.failures and not bench.dispatcher._dirty)
         before = await delivery(bench, log, 2)
     async with Bench(tmp_path, log, [patient]) as bench:
         feed(log, 5, subjects=5)

@@ -164,12 +164,6 @@ class ServerBatchStore:
     async def replaying(self, mark: str, start: int) -> ServerBatchStore:
         return await self._batches.store(mark, start)
 
-    async def refresh(self) -> int:
-        asked = sa.select(B.offset, B.commits).where(*self._mine)
-        found = await self._batches.access.read(lambda c: c.execute(asked).one())
-        self.cursor, self._commits = found.offset, found.commits
-        return self.cursor
-
     async def begin(self) -> ServerTransaction:
         await self._batches.lock.acquire()
         try:

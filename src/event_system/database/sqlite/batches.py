@@ -36,8 +36,6 @@ CREATE TABLE IF NOT EXISTS event_system_replay (
 """
 _SAVE = "UPDATE event_system_cursor SET offset = max(offset, ?) WHERE id = 1"
 _SAVE_REPLAY = "UPDATE event_system_replay SET offset = max(offset, ?) WHERE id = 1"
-_LIVE = "SELECT offset FROM event_system_cursor"
-_REPLAYED = "SELECT offset FROM event_system_replay"
 INTERRUPT_SECONDS = 0.02
 """How often a statement is interrupted until it ends: it may have been about to begin."""
 _BEGIN_REPLAY = """
@@ -59,7 +57,7 @@ def read_cursor(path: Path) -> int | None:
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         try:
-            return int(connection.execute(_LIVE).get)
+            return int(connection.execute("SELECT offset FROM event_system_cursor").get)
         finally:
             connection.close()
     except (apsw.Error, TypeError):
@@ -137,14 +135,10 @@ class BatchTables:
 
 
 class SqliteBatchStore:
-    """Implements `delivery.ports.BatchStore`.
+    """Implements `delivery.ports.BatchStore`; `save` is the statement that moves its cursor."""
 
-    `save` is the statement that moves its cursor, `load` the one that reads it.
-    """
-
-    def __init__(self, tables: BatchTables, cursor: int, save: str, load: str) -> None:
+    def __init__(self, tables: BatchTables, cursor: int, save: str) -> None:
         self.cursor = cursor
-        self._load = load
         self._tables = tables
         self._connection = tables.connection
         self._save = save
@@ -156,14 +150,10 @@ class SqliteBatchStore:
     async def replaying(self, mark: str, start: int) -> SqliteReplayStore:
         def begin(connection: apsw.Connection) -> int:
             connection.execute(_BEGIN_REPLAY, {"mark": mark, "start": start})
-            return int(connection.execute(_REPLAYED).get)
+            return int(connection.execute("SELECT offset FROM event_system_replay").get)
 
         cursor = await self._tables.transact(begin)
-        return SqliteReplayStore(self._tables, cursor, _SAVE_REPLAY, _REPLAYED)
-
-    async def refresh(self) -> int:
-        self.cursor = await self._tables.read(lambda c: int(c.execute(self._load).get))
-        return self.cursor
+        return SqliteReplayStore(self._tables, cursor, _SAVE_REPLAY)
 
     async def begin(self) -> SqliteTransaction:
         await self._tables.lock.acquire()
@@ -248,5 +238,5 @@ def open_tables(
     """The store of a listener's live delivery; a new one begins after offset `start`."""
     tables = BatchTables(listener, connect)
     tables.connection.execute("INSERT OR IGNORE INTO event_system_cursor VALUES (1, ?)", (start,))
-    cursor = tables.connection.execute(_LIVE).get
-    return SqliteBatchStore(tables, cursor, _SAVE, _LIVE)
+    cursor = tables.connection.execute("SELECT offset FROM event_system_cursor").get
+    return SqliteBatchStore(tables, cursor, _SAVE)

@@ -179,10 +179,6 @@ class SqlEventLog:
     async def append_if(self, row: Row, expected: int) -> int:
         return await self.perform(partial(_append_if, row, expected), [row])
 
-    async def latest(self) -> int:
-        async with self.reader.connection() as connection:
-            return int(await connection.scalar(sa.select(LOG.c.head)) or 0)
-
     async def last_of(self, subject: str) -> int:
         async with self.reader.connection() as connection:
             return await connection.scalar(last_of(subject)) or 0

@@ -147,9 +147,6 @@ class SqliteEventLog:
     async def append_if(self, row: Row, expected: int) -> int:
         return await append_if(self.history, self.perform, row, expected)
 
-    async def latest(self) -> int:
-        return self.head
-
     async def last_of(self, subject: str) -> int:
         return (await self.history.last_of(subject))[0]
 

@@ -77,17 +77,6 @@ class Catalogue:
         for changed in self._watchers:
             changed()
 
-    def take_over(self, entries: Iterable[TypeEntry]) -> None:
-        """Go on with these stored entries: other nodes may have changed them."""
-        found = {entry.name: entry for entry in entries}
-        if found == self._stored or self._changing.locked():
-            return
-        for name in {*found, *self._stored} - self._declared.keys():
-            if found.get(name) != self._stored.get(name):
-                self._checks.pop(name, None)
-        self._stored = found
-        self._changed()
-
     # Looking
 
     def get(self, name: str) -> TypeEntry:

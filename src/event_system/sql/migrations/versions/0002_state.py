@@ -13,12 +13,10 @@ _OPTIONS = " ENGINE=InnoDB ROW_FORMAT=DYNAMIC CHARSET=utf8mb4 COLLATE utf8mb4_bi
 
 # Types: {n…} are names of so many bytes on MySQL, {b} bytes of any length, {id} a row's number.
 _TABLES = {
-    "progress": ["node {n256}", "routed BIGINT", "PRIMARY KEY (node)"],
-    "belongs": ["id INTEGER", "identity BIGINT", "PRIMARY KEY (id)"],
+    "progress": ["id INTEGER", "routed BIGINT", "identity BIGINT", "PRIMARY KEY (id)"],
     "listeners": ["name {n400}", "start BIGINT", "PRIMARY KEY (name)"],
     "cursors": [
         *("listener {n400}", "lane INTEGER", "{offset} BIGINT", "caught_up BOOLEAN"),
-        "node {n256}",
         "PRIMARY KEY (listener, lane)",
     ],
     "failures": [
