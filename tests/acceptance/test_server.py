@@ -54,6 +54,7 @@ def lag(client: httpx.Client) -> int:
 
 def test_a_node_on_a_server_goes_on_where_it_stopped(dsn: Dsn, tmp_path: Path) -> None:
     with NodeProcess(tmp_path, config(dsn), [LISTENERS / "recording.py"]) as node:
+        assert f"  database   {dsn}" in node.log
         with node.client() as client:
             event = {"type": "player.level_up", "subject": "player-1", "data": {"level": 10}}
             first = client.post("/api/events/trigger", json=event).json()

@@ -59,5 +59,7 @@ def _announce(node: Node) -> None:
     if settings.metrics.enabled:
         host = settings.metrics.host or settings.server.host
         lines.append(f"  metrics    http://{host}:{node.metrics_http.port}/metrics")
+    if settings.database.enabled:
+        lines.append(f"  database   {settings.database.address}")
     lines.append(f"  data       {Path(settings.data_dir).resolve()}")
     typer.echo("\n".join(lines))
