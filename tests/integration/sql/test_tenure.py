@@ -74,6 +74,7 @@ async def test_a_released_lease_is_free_at_once(leases: CutOff) -> None:
     await first.release()
 
     await asyncio.wait_for(second.take(), 0.5)
+    assert second.epoch == first.epoch + 1
     await second.release()
 
 
