@@ -2,7 +2,7 @@
 
 Young events are remembered in a dictionary until the index holds them. When the indexer has
 built a run, its ids move into a Bloom filter (one a generation of
-2^20 events): a filter's "no" is final, its "maybe" (one in a thousand) is looked up in the
+2^22 events): a filter's "no" is final, its "maybe" (one in a thousand) is looked up in the
 index and compared with the stored event. Filters are saved now and then, so that a restart
 reads back little of the log. A file begins with a digest, keyed with the log's identity: one that
 is torn, overwritten or of another log would let duplicates in, and is made again.
