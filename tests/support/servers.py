@@ -73,7 +73,9 @@ class PrivateServer:
         with suppress(ProcessLookupError):
             os.kill(self._pid(), signal.SIGTERM if self._is_gentle(how) else how)
         process.wait(60)
+        until = time.monotonic() + START_SECONDS
         while self._answers():
+            assert time.monotonic() < until, "it answers although it has ended"
             time.sleep(0.05)
 
     def _is_gentle(self, how: signal.Signals) -> bool:
