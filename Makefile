@@ -23,8 +23,13 @@ PYTHON = $(or $(shell $(find_python)),$(error event-system needs Python 3.11 or 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# The script for browsers; without Node its absence is told, and the node goes without.
+RUM := src/event_system/rum/built/rum.js
+$(RUM): rum/package-lock.json $(wildcard rum/src/*.js) tools/rum.py
+	@$(PYTHON) -m tools.rum
+
 .PHONY: serve
-serve: $(RUN) ## one node on 127.0.0.1:8080, metrics on 9090 (ARGS="--data-dir DIR …")
+serve: $(RUN) $(RUM) ## one node on 127.0.0.1:8080, metrics on 9090 (ARGS="--data-dir DIR …")
 	@exec $(BIN)/event-system serve --listeners examples/listeners.py --types examples/types $(ARGS)
 
 .PHONY: demo
@@ -32,8 +37,8 @@ demo: $(RUN) ## a small game server plays against the node of `make serve`
 	@exec $(BIN)/event-system demo $(ARGS)
 
 .PHONY: test
-test: $(DEV) ## all tests (ARGS="-k words …")
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(DEV) $(RUM) ## all tests (ARGS="-k words …")
+	@$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8 --dist=worksteal $(ARGS)
 
 .PHONY: lint
 lint: $(DEV) ## format, lint, types and import rules
@@ -70,5 +75,5 @@ lock: ## locks the dependencies of pyproject.toml (ARGS="--upgrade …")
 
 .PHONY: clean
 clean: ## removes everything that make has made
-	@rm -rf .build .tools .venv dist src/event_system/_build.py
+	@rm -rf .build .tools .venv dist rum/node_modules $(dir $(RUM)) src/event_system/_build.py
 	@rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

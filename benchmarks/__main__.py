@@ -14,7 +14,11 @@ from benchmarks.report import RAW, Run, Section, commit, machine
 NAMES = (
     *("http_single", "delivery", "batch", "sync_dispatch", "many_listeners", "inprocess"),
     *("idle", "large", "peers", "everything_on", "scheduled", "retries"),
-    *("retention", "replay", "sql_log"),
+    *("retention", "replay", "sql_log", "jetstream", "backlog", "worker_processes", "timeseries"),
+    "metrics_instruments",
+    *("alerting", "alertmanager"),
+    "promql",
+    "forecast",
 )
 
 
@@ -70,4 +74,5 @@ def _measure(name: str, run: Run, where: str, what: str) -> Section:
     return Section(name, _about(name), command, where, what, run.rows, error)
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -19,6 +19,8 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
+from tools.ports import free_port
+
 HERE = Path(__file__).parent
 KEY = "esk_benchmark"
 START_SECONDS = 60
@@ -32,12 +34,6 @@ def scratch() -> Iterator[Path]:
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
@@ -90,10 +86,17 @@ def wait_for(holds: Callable[[], bool], seconds: float, every: float = 0.002) ->
 
 
 @contextmanager
-def node(directory: Path, *, listeners: str | None = None, config: str = "") -> Iterator[Node]:
+def node(
+    directory: Path,
+    *,
+    listeners: str | None = None,
+    config: str = "",
+    variables: dict[str, str] | None = None,
+) -> Iterator[Node]:
     """The product as its users run it, a key configured and metrics on.
 
-    `listeners` is a module of `benchmarks/listeners`; `config` is YAML to add.
+    `listeners` is a module of `benchmarks/listeners`; `config` is YAML to add, `variables` are
+    of the environment.
     """
     from event_system.security.keys import hash_key
 
@@ -107,7 +110,7 @@ def node(directory: Path, *, listeners: str | None = None, config: str = "") -> 
     command += ["--metrics-port", str(metrics)]
     if listeners is not None:
         command += ["--listeners", str(HERE / "listeners" / f"{listeners}.py")]
-    with process(command, cwd=directory, wait_port=port) as child:
+    with process(command, cwd=directory, wait_port=port, variables=variables) as child:
         yield Node(port, metrics, child.pid, directory)
 
 

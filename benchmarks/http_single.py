@@ -13,10 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks.harness import free_port, node, process, scratch
+from benchmarks.harness import node, process, scratch
 from benchmarks.load import Load, faults_of, stored, wrk
 from benchmarks.report import Limit, Run
 from benchmarks.servers.litestar_plain import count_rows
+from tools.ports import free_port
 
 WARM_SECONDS = 1
 ENGINES = {

@@ -19,23 +19,17 @@ from typing import Any
 import sqlalchemy as sa
 import uvloop
 
-from benchmarks.fill import LANES, Maker
+from benchmarks.fill import Maker
 from benchmarks.report import Limit, Run
-from event_system.eventlog.sql.log import LogSettings, SqlEventLog
+from benchmarks.sql import SERVERS, WINDOW_US, Write, fresh, log
 from event_system.events.event import Row
 from event_system.kernel.clock import SystemClock
-from event_system.sql import migrate
 from event_system.sql.database import Database
-from event_system.sql.dsn import Dsn, parse_dsn
+from event_system.sql.dsn import parse_dsn
 from event_system.sql.tables.log import EVENTS
 
-SERVERS = {
-    "PostgreSQL": "postgresql://root@127.0.0.1:5432/postgres",
-    "MariaDB": "root@tcp(127.0.0.1:3306)/mysql",
-}
 SUBMITTERS = 64
 BATCH = 1_000
-WINDOW_US = 24 * 3_600_000_000
 FILL = 8_000
 COLUMNS = [column.name for column in EVENTS.columns]
 _TYPES = (
@@ -44,7 +38,6 @@ _TYPES = (
     *("TEXT[]", "TEXT[]", "BYTEA[]", "BYTEA[]"),
 )
 
-Write = Callable[[Sequence[Row]], Awaitable[Any]]
 Open = Callable[[Database], Any]
 
 
@@ -58,7 +51,7 @@ def run(run: Run) -> None:
             rounds = run.rounds(
                 {
                     "plain": partial(_measured, server, plain, drive, run.seconds),
-                    "ours": partial(_measured, server, _log, drive, run.seconds),
+                    "ours": partial(_measured, server, log, drive, run.seconds),
                 }
             )
             rates = [(r["ours"], r["plain"]) for r in rounds]
@@ -67,7 +60,8 @@ def run(run: Run) -> None:
             run.ratio(title, rates, "events/s", Limit(at_least=target))
     count = run.scale(10_000_000, 100_000)
     for server in SERVERS:
-        young, old = uvloop.run(_growing(server, count))
+        with fresh(server) as address:
+            young, old = uvloop.run(_growing(address, count))
         title = f"{server}, an event among {count:,} / among {FILL:,}"
         run.ratio(title, [(old, young)], "µs", Limit(at_most=1.3))
 
@@ -80,12 +74,20 @@ def _measured(
 ) -> float:
     """Events a second."""
 
-    async def measure() -> float:
-        async with _fresh(server) as database, open_(database) as write:
+    async def measure(address: str) -> float:
+        async with _opened(address) as database, open_(database) as write:
             await drive(write, 1)
             return await drive(write, seconds)
 
-    return uvloop.run(measure())
+    with fresh(server) as address:
+        return uvloop.run(measure(address))
+
+
+@asynccontextmanager
+async def _opened(address: str) -> AsyncIterator[Database]:
+    database = await Database.open(parse_dsn(address))
+    yield database
+    await database.close()
 
 
 # What is asked of both sides
@@ -137,30 +139,6 @@ def _again(row: Row, mark: object) -> Row:
 
 
 # The sides
-
-
-@asynccontextmanager
-async def _log(database: Database) -> AsyncIterator[Write]:
-    log = await SqlEventLog.open(
-        database,
-        LogSettings(LANES, WINDOW_US),
-        clock=SystemClock(),
-        on_commit=lambda commit, seconds: None,
-    )
-    log.start()
-    loop = asyncio.get_running_loop()
-
-    async def write(rows: Sequence[Row]) -> None:
-        done: asyncio.Future[Any] = loop.create_future()
-        log.submit(rows, done.set_result)
-        stored = await done
-        if isinstance(stored, Exception):
-            raise stored
-        if min(stored) < 0:
-            raise RuntimeError("the measurement made an id twice")
-
-    yield write
-    await log.stop()
 
 
 @asynccontextmanager
@@ -252,13 +230,13 @@ class _Group:
 # A growing log
 
 
-async def _growing(server: str, count: int) -> tuple[float, float]:
+async def _growing(address: str, count: int) -> tuple[float, float]:
     """Microseconds an event takes to append in groups of 64, in a young log and in an old one."""
     maker = Maker()
     step_us = WINDOW_US / count
     start_us = SystemClock().now_us() - WINDOW_US
 
-    async with _fresh(server) as database, _log(database) as write:
+    async with _opened(address) as database, log(database) as write:
         stored = 0
 
         async def fill(until: int) -> None:
@@ -284,33 +262,3 @@ async def _growing(server: str, count: int) -> tuple[float, float]:
         young = await cost()
         await fill(count)
         return young, await cost()
-
-
-@asynccontextmanager
-async def _fresh(server: str) -> AsyncIterator[Database]:
-    """A database of its own, with the log's tables, dropped at the end."""
-    at = parse_dsn(SERVERS[server])
-    name = f"es_bench_{os.getpid()}"
-    await _administer(at, f"CREATE DATABASE {name}")
-    own = parse_dsn(SERVERS[server].rpartition("/")[0] + f"/{name}")
-    try:
-        await asyncio.to_thread(migrate.upgrade, own)
-        database = await Database.open(own)
-        try:
-            yield database
-        finally:
-            await database.close()
-    finally:
-        await _administer(at, f"DROP DATABASE {name}")
-
-
-async def _administer(at: Dsn, *statements: str) -> None:
-    database = await Database.open(at)
-    async with database.raw() as driver:
-        for statement in statements:
-            if at.dialect == "postgresql":
-                await driver.execute(statement)
-            else:
-                async with driver.cursor() as cursor:
-                    await cursor.execute(statement)
-    await database.close()

@@ -24,16 +24,29 @@ async def count(event: Event) -> None:
     seen[event.type] += 1
 
 
-CREATE = "CREATE TABLE IF NOT EXISTS leaderboard (player TEXT PRIMARY KEY, level INTEGER NOT NULL)"
-CLIMB = """
-INSERT INTO leaderboard (player, level) VALUES (?, ?)
-ON CONFLICT (player) DO UPDATE SET level = max(level, excluded.level)
+CREATE = """
+CREATE TABLE IF NOT EXISTS leaderboard (player VARCHAR(255) PRIMARY KEY, level INTEGER NOT NULL)
 """
 
 
 @listener("player.level_up", name="leaderboard", batch=500, filter="has(event.data.level)")
 def leaderboard(events: list[Event], transaction: Transaction) -> None:
-    """Writes a table. It and the listener's cursor are committed together: exactly once."""
+    """Writes a table. It and the listener's cursor are committed together: exactly once.
+
+    These statements are SQL that SQLite, PostgreSQL and MySQL all read alike.
+    """
     transaction.execute(CREATE)
-    levels = [(event.subject, event.data["level"]) for event in events if event.subject]
-    transaction.executemany(CLIMB, levels)
+    best: dict[str, int] = {}
+    for event in events:
+        if event.subject:
+            best[event.subject] = max(event.data["level"], best.get(event.subject, 0))
+    for player, level in best.items():
+        _climb(transaction, player, level)
+
+
+def _climb(transaction: Transaction, player: str, level: int) -> None:
+    held = transaction.execute("SELECT level FROM leaderboard WHERE player = ?", (player,))
+    if not held:
+        transaction.execute("INSERT INTO leaderboard VALUES (?, ?)", (player, level))
+    elif held[0][0] < level:
+        transaction.execute("UPDATE leaderboard SET level = ? WHERE player = ?", (level, player))

@@ -1,7 +1,9 @@
-"""Writes the pages of docs/ that are made from the code: `python -m tools.generate_docs`.
+"""Writes the files that are made from the code: `python -m tools.generate_docs`.
 
-`--check` writes nothing and names the pages that are stale, with exit code 1. A new page is a
-function that returns its Markdown, and a line in `PAGES`.
+They are pages of docs/, the dashboards of deploy/grafana/ and the alerts of deploy/prometheus/.
+
+`--check` writes nothing and names those that are stale, with exit code 1. A new page is a
+function that returns its text, and a line in `PAGES`.
 """
 
 from __future__ import annotations
@@ -10,14 +12,22 @@ import sys
 from collections.abc import Callable
 
 from event_system.http.errors_doc import errors_markdown
+from event_system.metrics.reference.page import metrics_markdown
 from event_system.node.effective import configuration_markdown
+from tools.alerts.pages import PAGES as ALERTS
 from tools.command_reference import commands_markdown
+from tools.dashboards.pages import PAGES as DASHBOARDS
+from tools.finding_reference import findings_markdown
 from tools.uv import ROOT
 
 PAGES: dict[str, Callable[[], str]] = {
     "docs/cli.md": commands_markdown,
     "docs/configuration.md": configuration_markdown,
     "docs/errors.md": errors_markdown,
+    "docs/findings.md": findings_markdown,
+    "docs/metrics.md": metrics_markdown,
+    **ALERTS,
+    **DASHBOARDS,
 }
 
 

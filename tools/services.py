@@ -62,8 +62,12 @@ SERVICES = {
             4222,
             ("nats-server", "--addr", HOST, "--jetstream", "--store_dir", "/var/lib/nats-server"),
         ),
+        Service("alertmanager", "prometheus-alertmanager", "prometheus-alertmanager"),
+        Service("amtool", "prometheus-alertmanager", "amtool"),
+        Service("node", "npm", "npm"),
         Service("wrk", "wrk", "wrk"),
         Service("curl", "curl", "curl"),
+        Service("prometheus", "prometheus", "prometheus"),
     )
 }
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
-from benchmarks.harness import free_port, process
+from benchmarks.harness import process
+from tools.ports import free_port
 
 WORKER_START_SECONDS = 3
 RABBITMQ = "amqp://guest:guest@127.0.0.1:5672"

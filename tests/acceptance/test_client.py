@@ -17,6 +17,7 @@ from event_system.client import ClientOptions, EventClient, Gap, Receipt
 from event_system.kernel.errors import UndeliveredError
 from tests.support.process import NodeProcess
 from tests.support.proxy import FAULTS, Proxy
+from tests.support.waiting import PATIENCE_SECONDS
 
 ROUNDS = int(os.environ.get("ROUNDS", "10"))
 AT_ONCE = 10
@@ -209,7 +210,7 @@ async def test_while_the_node_is_away_the_buffer_is_bounded_and_tries_are_few(
             assert len(pending) == 50
             assert proxy.met.total() < 40  # full jitter below 0.1, 0.2, 0.4 s and so on
             ports["now"] = node.port
-            await asyncio.wait_for(producing, 30.0)
+            await asyncio.wait_for(producing, PATIENCE_SECONDS)
         offsets = [future.result().offset for future in pending]
     assert [event["data"] for event in await stored(node)] == list(range(500))
     assert offsets == sorted(offsets)

@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from event_system.database.sqlite.batches import file_name
-from tests.support.process import NodeProcess, run_command, wait_until
+from tests.support.process import NodeProcess, run_command
+from tests.support.waiting import wait_until
 
 LISTENERS = Path(__file__).parent / "listeners" / "recording.py"
 EVENTS = 600

@@ -15,7 +15,8 @@ import pytest
 from typer.testing import CliRunner
 
 from event_system.cli.main import app
-from tests.support.process import NodeProcess, wait_until
+from tests.support.process import NodeProcess
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -115,13 +116,13 @@ def test_the_first_event_of_the_readme_is_handled_and_seen(tmp_path: Path, page:
 
 
 def test_the_python_of_the_api_page_runs(tmp_path: Path) -> None:
-    names = ("declared.py", "embedded.py", "dead.py", "again.py", "taxes.py")
+    names = (*("declared.py", "heavy.py", "embedded.py"), *("dead.py", "again.py", "taxes.py"))
     for name, text in zip(names, blocks("docs/python-api.md", "python"), strict=True):
         (tmp_path / name).write_text(text)
-    loading = "import declared; from event_system.events.listener import listeners_of; "
-    loading += "print(len(listeners_of(declared)))"
+    loading = "import declared, heavy; from event_system.events.listener import listeners_of; "
+    loading += "print(*[len(listeners_of(module)) for module in (declared, heavy)])"
     count = subprocess.check_output([sys.executable, "-c", loading], cwd=tmp_path, text=True)
-    assert count.strip() == "4"
+    assert count.strip() == "4 1"
     shown = subprocess.check_output([sys.executable, "embedded.py"], cwd=tmp_path, text=True)
     assert shown.strip() == "1 hello player-1"
     dead = subprocess.check_output([sys.executable, "-c", DEAD], cwd=tmp_path, text=True)
@@ -181,10 +182,10 @@ def test_what_the_readme_shows_of_failure_time_and_limits_is_done(
 def test_what_the_operations_page_shows_is_done(
     node_with_a_dead_letter: NodeProcess, page: str
 ) -> None:
-    *live, compact = blocks(page, "sh")
+    *live, compact, verify = blocks(page, "sh")
     run_all(node_with_a_dead_letter, live)
     assert node_with_a_dead_letter.stop() == 0
-    run_all(node_with_a_dead_letter, [compact])
+    run_all(node_with_a_dead_letter, [compact, verify])
 
 
 @pytest.mark.parametrize("page", ["docs/operations.md", "docs/zh/operations.md"])

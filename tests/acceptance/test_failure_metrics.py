@@ -13,7 +13,8 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
-from tests.support.process import NodeProcess, wait_until
+from tests.support.process import NodeProcess
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 LISTENERS = Path(__file__).parent / "listeners" / "failing.py"
 
@@ -26,7 +27,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
 
 def metrics(node: NodeProcess) -> dict[tuple[str, ...], float]:
     """Values by name and label values."""
-    text = httpx.get(f"http://127.0.0.1:{node.metrics_port}/metrics").text
+    text = httpx.get(f"http://127.0.0.1:{node.metrics_port}/metrics", timeout=PATIENCE_SECONDS).text
     samples = (sample for family in read_text(text) for sample in family.samples)
     return {(sample.name, *sample.labels.values()): sample.value for sample in samples}
 

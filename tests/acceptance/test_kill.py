@@ -11,10 +11,10 @@ import httpx
 
 from event_system.database.sqlite.batches import file_name
 from tests.support.clients import Clients
-from tests.support.process import NodeProcess, wait_until
+from tests.support.process import NodeProcess
+from tests.support.waiting import wait_until
 
 ROUNDS = 20
-RESTART_SECONDS = 2.0
 LISTENERS = Path(__file__).parent / "listeners" / "recording.py"
 
 
@@ -24,7 +24,6 @@ def test_nothing_acknowledged_is_lost_or_doubled_by_kill_9(tmp_path: Path) -> No
         for round_ in range(ROUNDS):
             if round_:
                 node.start()
-                assert node.start_seconds < RESTART_SECONDS * 3  # the machine is shared
             threads = clients.load(node.url)
             goal = len(clients.acknowledged) + random.randrange(1, 400)
             wait_until(lambda goal=goal: len(clients.acknowledged) > goal)  # type: ignore[misc]

@@ -24,7 +24,9 @@ import pytest
 
 from event_system.database.sqlite.batches import file_name
 from tests.support.clients import Clients
-from tests.support.process import NodeProcess, run_command, wait_until
+from tests.support.kept import Kept
+from tests.support.process import NodeProcess, run_command
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "17"))
 SEED = int(os.environ.get("KILL_SEED", "3"))
@@ -130,6 +132,7 @@ class Drill:
         assert self.node.ended() == -signal.SIGKILL
         for thread in threads:
             thread.join()
+        assert Kept(self.node.data, None).verify().findings == []
 
     def _send_later(self) -> None:
         """Delayed events that are due within a few seconds, or were due a moment ago."""
@@ -154,8 +157,15 @@ class Drill:
         self._start()
         with self.node.client() as client:
             assert client.delete("/api/schedules/ticks").status_code in {200, 204}
-            wait_until(lambda: self._is_at_rest(client), 60 + ROUNDS)
+            wait_until(lambda: self._is_at_rest(client), PATIENCE_SECONDS + ROUNDS)
+        wait_until(self._is_swept)
         assert self.node.stop() == 0
+
+    def _is_swept(self) -> bool:
+        """Whether retention has deleted the first event, which it is told to look at."""
+        self.node.signal(signal.SIGHUP)
+        found = _read(self.node.data / "events.db", "SELECT min(offset) FROM events")
+        return bool(found[0][0] > 1)
 
     def _is_at_rest(self, client: httpx.Client) -> bool:
         if _count(client, "lag") or _count(client, "retrying"):
@@ -269,6 +279,7 @@ def test_nothing_is_left_under_way(drill: Drill) -> None:
 def test_the_files_are_whole_and_old_events_gone(drill: Drill) -> None:
     checked = run_command("db", "check", "--data-dir", str(drill.node.data))
     assert checked.returncode == 0, checked.stdout
+    assert Kept(drill.node.data, None).verify().findings == []
     log = drill.node.data / "events.db"
     ((first, head),) = _read(log, "SELECT min(offset), max(offset) FROM events")
     assert first > 1

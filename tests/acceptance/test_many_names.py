@@ -10,7 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.process import NodeProcess, wait_until
+from tests.support.process import NodeProcess
+from tests.support.waiting import wait_until
 
 NAMES = int(os.environ.get("NAMES", "100000"))
 BATCH = 5_000
@@ -36,7 +37,7 @@ def test_very_many_names_are_taken_in_bounded_memory(tmp_path: Path, config: str
             answer = client.post("/api/events/batch", content=lines(first), headers=headers)
             assert answer.json()["accepted"] == BATCH
         seconds = time.monotonic() - began
-        wait_until(lambda: node.metrics()['listener_lag{listener="counter"}'] == 0, 120)
+        wait_until(lambda: node.metrics()['listener_lag{listener="counter"}'] == 0)
         after = node.rss_bytes()
         metrics = node.metrics()
         sys.stderr.write(

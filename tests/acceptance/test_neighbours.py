@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.process import NodeProcess, wait_until
+from tests.support.process import NodeProcess
+from tests.support.waiting import wait_until
 
 HERE = Path(__file__).parent / "listeners"
 

@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from event_system.client import EventClient
-from tests.support.process import NodeProcess, run_command, wait_until
+from tests.support.process import NodeProcess, run_command
+from tests.support.waiting import wait_until
 
 DEEP = 100_000
 LISTENERS = [Path(__file__).parent / "listeners" / "reading.py"]

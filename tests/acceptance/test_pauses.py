@@ -8,7 +8,8 @@ from typing import Any
 
 import httpx
 
-from tests.support.process import NodeProcess, wait_until
+from tests.support.process import NodeProcess
+from tests.support.waiting import wait_until
 
 LISTENERS = Path(__file__).parent / "listeners" / "recording.py"
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.process import NodeProcess, wait_until
+from tests.support.process import NodeProcess
+from tests.support.waiting import wait_until
 
 LISTENERS = Path(__file__).parent / "listeners" / "poisoned.py"
 ENDED = "the process ended while the handler ran"
@@ -22,9 +23,9 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
         yield running
 
 
-def send(node: NodeProcess, kind: str, *ids: str) -> None:
-    """Send events of one subject in one commit; the node may die of them before it answers."""
-    batch = [{"type": f"test.{kind}", "subject": "s", "id": id_} for id_ in ids]
+def send(node: NodeProcess, kind: str, *ids: str, subject: str = "s") -> None:
+    """Send events in one commit, each of its subject; the node may die of them before it answers."""
+    batch = [{"type": f"test.{kind}", "subject": subject.format(id_), "id": id_} for id_ in ids]
     try:
         with node.client() as client:
             assert client.post("/api/events/batch", json=batch).status_code == 200
@@ -107,6 +108,14 @@ def test_in_a_batch_one_event_is_to_blame_and_the_others_are_handled(node: NodeP
     assert begun(node)["poison-among"] == 1 + 3
     assert letter(node, "batch") == ("poison-among", 3, ENDED)
     assert handled(node)[-1] == "after"
+
+
+def test_of_what_was_in_hand_only_the_one_to_blame_dies_again(node: NodeProcess) -> None:
+    innocent = [f"beside-{n}" for n in range(8)]
+    send(node, "beside", "poison-beside", *innocent, subject="{}")
+    assert deaths(node, "beside") == 2
+    assert letter(node, "beside") == ("poison-beside", 2, ENDED)
+    assert sorted(id_ for id_ in handled(node) if id_ in innocent) == innocent
 
 
 def test_a_sync_listener_is_not_given_it_again(node: NodeProcess) -> None:

@@ -8,7 +8,8 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.support.process import NodeProcess, wait_until
+from tests.support.process import NodeProcess
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 CLIENTS = 50
 UPDATES = 4
@@ -51,7 +52,9 @@ class Counter:
         body = json.dumps({"type": "add", "subject": "n", "id": id_, "data": {"after": last}})
         headers = {"content-type": "application/json", "if-match": f'"{last}"'}
         while True:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+            connection = http.client.HTTPConnection(
+                "127.0.0.1", self.port, timeout=PATIENCE_SECONDS
+            )
             try:
                 connection.request("POST", "/api/events/trigger", body, headers)
                 answer = connection.getresponse()

@@ -19,7 +19,8 @@ import pytest
 
 from event_system.database.sqlite.batches import file_name
 from tests.support.clients import Clients
-from tests.support.process import NodeProcess, wait_until
+from tests.support.process import NodeProcess
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "7"))
 SEED = int(os.environ.get("KILL_SEED", "7"))
@@ -95,7 +96,7 @@ class Drill:
         (self.node.directory / "kill.plan").unlink()
         self.node.start()
         with self.node.client() as client:
-            wait_until(lambda: _settled(client), 60 + 3 * ROUNDS)
+            wait_until(lambda: _settled(client), PATIENCE_SECONDS + 3 * ROUNDS)
             found = {name: _replays(client, name)[::-1] for name in NAMES}
         assert self.node.stop() == 0
         return found

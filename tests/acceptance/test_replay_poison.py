@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.process import NodeProcess, wait_until
+from tests.support.process import NodeProcess
+from tests.support.waiting import wait_until
 
 LISTENERS = Path(__file__).parent / "listeners" / "poisoned.py"
 ATTEMPTS = 3

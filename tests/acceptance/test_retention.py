@@ -10,7 +10,8 @@ import apsw
 
 from event_system.database.sqlite.batches import file_name
 from tests.support.clients import Clients
-from tests.support.process import NodeProcess, wait_until
+from tests.support.process import NodeProcess
+from tests.support.waiting import wait_until
 
 ROUNDS = 8
 LISTENERS = Path(__file__).parent / "listeners" / "recording.py"

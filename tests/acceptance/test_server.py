@@ -10,12 +10,15 @@ from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from event_system.sql.dsn import Dsn
-from tests.support.process import NodeProcess, wait_until
-from tests.support.sql import ENGINES, fresh_database
+from tests.support.process import NodeProcess
+from tests.support.sql import ENGINES, connecting, fresh_database
+from tests.support.waiting import wait_until
 
 LISTENERS = Path(__file__).parent / "listeners"
+SHIPPED = Path(__file__).parents[2] / "examples" / "listeners.py"
 
 
 @pytest.fixture(params=ENGINES)
@@ -50,6 +53,20 @@ def found(client: httpx.Client, **query: Any) -> list[str]:
 def lag(client: httpx.Client) -> int:
     listeners = client.get("/api/listeners").json()["listeners"]
     return sum(int(listener["lag"]) for listener in listeners)
+
+
+def test_the_shipped_listeners_keep_their_table_on_a_server(dsn: Dsn, tmp_path: Path) -> None:
+    levels = [("Mo", 10), ("Ada", 3), ("Mo", 9), ("Mo", 12), ("Ada", 4)]
+    with NodeProcess(tmp_path, config(dsn), [SHIPPED]) as node, node.client() as client:
+        for number, (player, level) in enumerate(levels):
+            event = {"type": "player.level_up", "subject": player, "data": {"level": level}}
+            event["id"] = f"e{number}"
+            answer = client.post("/api/events/trigger", json=event).json()
+            assert answer["results"][0]["result"] == f"Level {level}: well done, {player}!"
+            wait_until(lambda: lag(client) == 0)
+    with connecting(dsn) as connection:
+        kept = connection.execute(sa.text("SELECT player, level FROM leaderboard"))
+        assert dict(map(tuple, kept)) == {"Mo": 12, "Ada": 4}
 
 
 def test_a_node_on_a_server_goes_on_where_it_stopped(dsn: Dsn, tmp_path: Path) -> None:
@@ -119,21 +136,6 @@ def test_what_waits_for_its_time_is_on_the_server(dsn: Dsn, tmp_path: Path) -> N
             assert [each["name"] for each in schedules] == ["hourly"]
             assert client.get("/api/types/guild.tax").json()["description"] == "What a guild owes."
             wait_until(lambda: found(client, type="later") == ["l1"])
-
-
-def test_a_second_node_is_refused_and_told_who_is_at_work(dsn: Dsn, tmp_path: Path) -> None:
-    first, second = tmp_path / "first", tmp_path / "second"
-    first.mkdir()
-    second.mkdir()
-    with NodeProcess(first, config(dsn)) as node:
-        other = NodeProcess(second, config(dsn))
-        with pytest.raises(AssertionError, match=r"lease\.held"):
-            other.start()
-        with node.client() as client:
-            assert client.post("/api/events/trigger", json={"type": "a.b"}).status_code == 200
-        assert node.stop() == 0
-        other.start()
-        assert other.stop() == 0
 
 
 def test_a_server_that_refuses_is_told_with_what_to_do(tmp_path: Path) -> None:

@@ -15,9 +15,11 @@ import sqlalchemy as sa
 
 from event_system.sql.dsn import Dsn
 from tests.support.clients import Clients
-from tests.support.process import NodeProcess, wait_until
+from tests.support.kept import Kept
+from tests.support.process import NodeProcess
 from tests.support.servers import PrivateServer, private_server
 from tests.support.sql import ENGINES, connecting, fresh_database
+from tests.support.waiting import wait_until
 
 ROUNDS = 5
 LISTENERS = Path(__file__).parent / "listeners" / "recording.py"
@@ -47,13 +49,13 @@ def test_a_node_killed_under_load_loses_and_doubles_nothing(dsn: Dsn, tmp_path: 
                 node.start()
             threads = clients.load(node.url)
             goal = len(clients.acknowledged) + random.randrange(1, 400)
-            wait_until(lambda goal=goal: len(clients.acknowledged) > goal, 30)  # type: ignore[misc]
+            wait_until(lambda goal=goal: len(clients.acknowledged) > goal)  # type: ignore[misc]
             node.kill()
             for thread in threads:
                 thread.join()
         node.start()
         with node.client() as client:
-            wait_until(lambda: lag(client) == 0, 30)
+            wait_until(lambda: lag(client) == 0)
         assert node.stop() == 0
     check(tmp_path, dsn, clients)
 
@@ -67,17 +69,17 @@ def test_a_server_restarted_under_load_holds_up_and_loses_nothing(
         threads = clients.load(node.url)
         for _ in range(3):
             goal = len(clients.acknowledged) + 200
-            wait_until(lambda goal=goal: len(clients.acknowledged) > goal, 30)  # type: ignore[misc]
+            wait_until(lambda goal=goal: len(clients.acknowledged) > goal)  # type: ignore[misc]
             server.stop(how)
             server.start()
         goal = len(clients.acknowledged) + 200
-        wait_until(lambda: len(clients.acknowledged) > goal, 30)
+        wait_until(lambda: len(clients.acknowledged) > goal)
         clients.enough.set()
         for thread in threads:
             thread.join()
         with node.client() as client:
-            wait_until(lambda: lag(client) == 0, 30)
-            wait_until(lambda: client.get("/health").json()["status"] == "ok", 30)
+            wait_until(lambda: lag(client) == 0)
+            wait_until(lambda: client.get("/health").json()["status"] == "ok")
         assert node.stop() == 0
     check(tmp_path, server.dsn, clients)
 
@@ -88,14 +90,15 @@ def test_a_server_away_for_longer_than_the_lease_stops_delivery_but_not_the_node
     with NodeProcess(tmp_path, config(server.dsn), [LISTENERS]) as node, node.client() as client:
         event = {"type": "player.login", "subject": "s"}
         assert client.post("/api/events/trigger", json=event).status_code == 200
+        wait_until(lambda: lag(client) == 0)
         server.stop()
         assert client.post("/api/events/trigger", json=event).status_code == 503
-        wait_until(lambda: "could not be renewed" in "\n".join(node.log), 30)
+        wait_until(lambda: "could not be renewed" in "\n".join(node.log))
         assert client.get("/health").json()["components"]["database"] == "down"
         server.start()
-        wait_until(lambda: client.post("/api/events/trigger", json=event).status_code == 200, 30)
-        wait_until(lambda: lag(client) == 0, 30)
-        wait_until(lambda: client.get("/health").json()["status"] == "ok", 30)
+        wait_until(lambda: client.post("/api/events/trigger", json=event).status_code == 200)
+        wait_until(lambda: lag(client) == 0)
+        wait_until(lambda: client.get("/health").json()["status"] == "ok")
         assert node.stop() == 0
 
 
@@ -116,6 +119,7 @@ def check(directory: Path, dsn: Dsn, clients: Clients) -> None:
         assert stored[offset] == id_
     assert set(stored.values()) <= set(clients.sent)
     assert sorted(stored) == list(range(1, len(stored) + 1))
+    assert Kept(directory, dsn).verify().findings == []
     lines = (directory / "handled.log").read_text().split()
     handled = list(zip(lines[::2], lines[1::2], strict=True))
     for prefix in ("s", "thread-s"):

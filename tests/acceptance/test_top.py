@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.process import NodeProcess, wait_until
+from tests.support.process import NodeProcess
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "listeners.py"
 
@@ -53,8 +54,8 @@ class Terminal:
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait(10)
-        self._reader.join(10)
+        self.process.wait(PATIENCE_SECONDS)
+        self._reader.join(PATIENCE_SECONDS)
         os.close(self._ours)
 
 
@@ -84,4 +85,4 @@ def test_top_is_sorted_and_ended_by_keys_and_outlives_the_node(
     terminal.shows("ok")
     terminal.press("q")
 
-    assert terminal.process.wait(10) == 0
+    assert terminal.process.wait(PATIENCE_SECONDS) == 0

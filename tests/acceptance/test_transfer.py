@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from event_system.cli.main import app
-from tests.support.process import NodeProcess, wait_until
+from tests.support.process import NodeProcess
+from tests.support.waiting import wait_until
 
 NAMES = st.text("abcdefgh0123456789", min_size=1, max_size=12).filter(
     lambda name: name not in {"a", "id", "data", "lane", "time", "type", "offset"}

@@ -13,15 +13,20 @@ import pytest
 
 from event_system.version import VERSION
 from tests.architecture.tree import ROOT, files
+from tools.alerts.pages import RULES
+from tools.rum import BUILT as SCRIPT
 
 BUILT_AT = 1_795_262_400  # 2026-11-21 12:00:00 UTC
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel of a copy of the tree; hatchling writes into the tree that it builds."""
+    """A wheel of a copy of the tree; hatchling writes into the tree that it builds.
+
+    The script for browsers comes along where make has bundled it, so that it is not made again.
+    """
     copy = tmp_path_factory.mktemp("tree")
-    for path in files():
+    for path in [*files(), *([SCRIPT] if SCRIPT.exists() else [])]:
         (copy / path.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, copy / path.relative_to(ROOT))
     subprocess.run(
@@ -51,6 +56,26 @@ def test_the_wheel_holds_the_whole_package_and_the_licence(wheel: Path) -> None:
     assert kept - names == set()
     assert "event_system/py.typed" in names
     assert f"event_system-{VERSION}.dist-info/licenses/LICENSE" in names
+
+
+def test_the_wheel_holds_the_alerting_rules_that_are_shipped(wheel: Path) -> None:
+    made = {path.name: path.read_bytes() for path in (ROOT / RULES).glob("*.yml")}
+
+    with ZipFile(wheel) as archive:
+        names = [name for name in archive.namelist() if "/rules/shipped/" in name]
+        found = {name.rpartition("/")[2]: archive.read(name) for name in names}
+
+    assert found == made
+    assert made
+
+
+@pytest.mark.service("node")
+def test_the_wheel_holds_the_script_for_browsers(wheel: Path) -> None:
+    with ZipFile(wheel) as archive:
+        written = archive.read("event_system/rum/built/rum.js").decode()
+
+    assert "eventSystemRum" in written
+    assert "web-vitals" in written.partition("\n(")[0]
 
 
 def test_the_command_is_installed_with_the_wheel(wheel: Path) -> None:

@@ -102,12 +102,9 @@ def test_this_environment_is_the_locked_one() -> None:
     listed = subprocess.run(
         [sys.executable, "-c", _LIST_VERSIONS], capture_output=True, text=True, check=True
     ).stdout.split()
-    installed = dict(line.split("==") for line in listed)
-    locked = {package["name"]: package.get("version") for package in LOCK["package"]}
+    locked = {f"{package['name']}=={package.get('version')}" for package in LOCK["package"]}
 
-    assert {
-        name: version for name, version in installed.items() if locked.get(name) != version
-    } == {}
+    assert set(listed) - locked == set()
 
 
 _LIST_VERSIONS = """

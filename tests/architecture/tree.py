@@ -10,7 +10,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src" / "event_system"
-MADE = {PACKAGE / "_build.py", ROOT / "data", ROOT / "dist", ROOT / ".git"}
+MADE = {
+    PACKAGE / "_build.py",
+    PACKAGE / "rum" / "built",
+    ROOT / "rum" / "node_modules",
+    ROOT / "data",
+    ROOT / "dist",
+    ROOT / ".git",
+}
 
 
 @dataclass(frozen=True, slots=True)

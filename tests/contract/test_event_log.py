@@ -162,3 +162,18 @@ async def test_events_are_picked_in_the_order_asked_for(log: EventLog) -> None:
 async def test_nothing_submitted_is_nothing_stored(log: EventLog, told: Told) -> None:
     assert await append(log) == []
     assert (log.head, told.offsets) == (0, [])
+
+
+async def test_moments_of_receipt_grow_with_offsets(log: EventLog) -> None:
+    """Whatever had to wait for something on its way counts as received when it came."""
+    await append(log, row("a", received_us=50))
+    await append(log, row("b", received_us=40))
+    await append(log, row("c", received_us=30), row("d", received_us=30))
+    await asyncio.gather(
+        append(log, row("e", received_us=60)), append(log, row("f", received_us=55))
+    )
+
+    events = await log.pick(range(1, 7))
+
+    assert [event.received_us for event in events] == [50, 50, 50, 50, 60, 60]
+    assert await append(log, row("b", received_us=40)) == [-2]

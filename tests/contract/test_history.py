@@ -6,7 +6,6 @@ opens a history of them.
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -14,17 +13,21 @@ from typing import TypeAlias
 
 import pytest
 
+from event_system.eventlog.backbone.log import StreamEventLog
 from event_system.eventlog.sqlite.history import SqliteHistory
 from event_system.eventlog.sqlite.reader import Reader
 from event_system.events.event import Row, event_of
 from event_system.events.ports import Filter, History
 from event_system.kernel.errors import InvalidPatternError
+from tests.support.brokers import BROKERS, needing
+from tests.support.logs import STREAMED
 from tests.support.memory_history import MemoryHistory
 from tests.support.memory_log import MemoryLog
 from tests.support.rows import row
 from tests.support.sql import SERVERS, SharedDatabases
 from tests.support.sql_log import sql_log
 from tests.support.stored_log import StoredLog
+from tests.support.stream_log import held, new_name, stream_log, taken_over
 
 OpenHistory: TypeAlias = Callable[
     [Path, Sequence[Row], SharedDatabases], AbstractAsyncContextManager[History]
@@ -44,7 +47,7 @@ def embedded(indexed: float) -> OpenHistory:
         log.append(rows[log.head :])
         reader = Reader(directory)
         try:
-            yield SqliteHistory(reader, time.monotonic)
+            yield SqliteHistory(reader, lambda: 0.0)  # no page ends early
         finally:
             await reader.close()
             log.close()
@@ -85,6 +88,32 @@ def on_server(engine: str) -> OpenHistory:
     return open_history
 
 
+def behind(broker: str, part: float = 1.0) -> OpenHistory:
+    """Behind a stream; the tables have taken over a part, the rest is in memory."""
+
+    @asynccontextmanager
+    async def open_history(
+        directory: Path, rows: Sequence[Row], databases: SharedDatabases
+    ) -> AsyncIterator[History]:
+        stream = BROKERS[broker](databases, new_name())
+        dsn = databases.emptied("postgresql")
+        first = round(part * len(rows))
+        async with stream_log(dsn, stream, window_us=0) as log:
+            await _submit(log, rows[:first])
+            await taken_over(log)
+            with held(dsn):
+                await _submit(log, rows[first:])
+                yield log.history
+
+    return open_history
+
+
+async def _submit(log: StreamEventLog, rows: Sequence[Row]) -> None:
+    for together in apart(rows):
+        log.submit(together, lambda appended: None)
+        await log.flush()
+
+
 HISTORIES: dict[str, OpenHistory] = {
     "in memory": in_memory,
     "embedded, indexed": embedded(1.0),
@@ -92,11 +121,20 @@ HISTORIES: dict[str, OpenHistory] = {
     "embedded, not indexed": embedded(0.0),
     "postgresql": on_server("postgresql"),
     "mariadb": on_server("mariadb"),
+    **{name: behind(broker) for name, broker in STREAMED.items()},
+    "nats, half on postgresql": behind("nats", 0.5),
+    "nats, none on postgresql": behind("nats", 0.0),
 }
-PARAMS = [
-    pytest.param(name, marks=pytest.mark.service(name)) if name in SERVERS else name
-    for name in sorted(HISTORIES)
-]
+
+
+def needed(name: str) -> list[pytest.MarkDecorator]:
+    """The servers that a history is on."""
+    if name in STREAMED:
+        return needing(STREAMED[name])
+    return [pytest.mark.service(server) for server in SERVERS if name.endswith(server)]
+
+
+PARAMS = [pytest.param(name, marks=needed(name)) for name in sorted(HISTORIES)]
 
 TYPES = ("player.login", "player.level_up", "player.item.drop", "guild.war.end", "system")
 ROWS = [

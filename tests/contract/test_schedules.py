@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from event_system.eventlog.backbone.log import StreamEventLog
 from event_system.eventlog.sql.log import SqlEventLog
 from event_system.eventlog.sql.schedules import LOAD
 from event_system.eventlog.sqlite.log import SqliteEventLog
 from event_system.events.event import Row
 from event_system.kernel.clock import SystemClock
+from event_system.kernel.errors import ScheduleConflictError
 from event_system.scheduling.delayed import answer_of
 from event_system.scheduling.ports import KeptSchedule, ScheduleStore, Step
 from event_system.scheduling.schedule import Schedule, Template
@@ -37,8 +39,14 @@ class Place:
         self.store = store
         self.look = look
 
-    async def put(self, schedule: KeptSchedule) -> None:
-        await answer_of(partial(self.store.put, schedule))
+    async def put(self, schedule: KeptSchedule, before: int | None = None) -> None:
+        await answer_of(partial(self.store.put, schedule, before))
+
+    async def delete(self, name: str, before: int = 1) -> None:
+        await answer_of(partial(self.store.delete, name, before))
+
+    async def get(self, name: str) -> KeptSchedule | None:
+        return await answer_of(partial(self.store.get, name))
 
     async def advance(self, *steps: Step) -> list[list[int] | None]:
         moved: list[Sequence[int] | None] = await answer_of(partial(self.store.advance, steps))
@@ -61,7 +69,7 @@ async def place(
         yield Place(log.schedules, partial(stored, log))
 
 
-async def stored(log: SqliteEventLog | SqlEventLog) -> list[KeptSchedule]:
+async def stored(log: SqliteEventLog | SqlEventLog | StreamEventLog) -> list[KeptSchedule]:
     if isinstance(log, SqliteEventLog):
         return type(log.schedules)(log._events, log._writer.submit).kept
     async with log.reader.connection() as connection:
@@ -111,7 +119,7 @@ async def test_a_schedule_that_was_changed_meanwhile_does_not_fire(place: Place)
     before = kept("a")
     await place.put(before)
     changed = replace(before, revision=2, definition=HOURLY)
-    await place.put(changed)
+    await place.put(changed, 1)
 
     assert await place.advance(Step(before, rows("e1"), moved(before, 20, 1))) == [None]
     assert await place.look() == [changed]
@@ -120,7 +128,7 @@ async def test_a_schedule_that_was_changed_meanwhile_does_not_fire(place: Place)
 async def test_a_deleted_schedule_does_not_fire(place: Place) -> None:
     before = kept("a")
     await place.put(before)
-    await answer_of(partial(place.store.delete, "a"))
+    await place.delete("a")
 
     assert await place.advance(Step(before, rows("e1"), moved(before, 20, 1))) == [None]
     assert await place.look() == []
@@ -130,12 +138,57 @@ async def test_a_change_keeps_what_was_fired(place: Place) -> None:
     before = kept("a")
     await place.put(before)
     await place.advance(Step(before, rows("e1"), moved(before, 20, 1)))
-    await place.put(KeptSchedule(name="a", revision=2, definition=HOURLY, next_us=15))
+    await place.put(KeptSchedule(name="a", revision=2, definition=HOURLY, next_us=15), 1)
 
     (found,) = await place.look()
 
     assert (found.fired, found.last_offset, found.last_us) == (1, 1, 10)
     assert (found.definition, found.next_us, found.revision) == (HOURLY, 15, 2)
+
+
+async def test_a_schedule_is_found_as_it_is_stored_now(place: Place) -> None:
+    before = kept("a")
+    await place.put(before)
+    await place.advance(Step(before, rows("e1"), moved(before, 20, 1)))
+
+    assert await place.get("a") == replace(moved(before, 20, 1), last_offset=1)
+    assert await place.get("b") is None
+
+
+async def test_what_was_changed_meanwhile_is_not_changed_nor_deleted(place: Place) -> None:
+    await place.put(kept("a"))
+    changed = replace(kept("a"), revision=7, definition=HOURLY)
+    await place.put(changed, 1)
+
+    for before in (1, None, 8):
+        with pytest.raises(ScheduleConflictError, match="changed"):
+            await place.put(replace(kept("a"), revision=9), before)
+    with pytest.raises(ScheduleConflictError):
+        await place.delete("a")
+
+    assert await place.look() == [changed]
+
+
+async def test_what_was_deleted_meanwhile_stays_so(place: Place) -> None:
+    await place.put(kept("a"))
+    await place.delete("a")
+
+    with pytest.raises(ScheduleConflictError, match="deleted"):
+        await place.put(replace(kept("a"), revision=2), 1)
+    with pytest.raises(ScheduleConflictError):
+        await place.delete("a")
+
+    assert await place.look() == []
+
+
+async def test_a_schedule_that_is_put_unchanged_is_only_compared(place: Place) -> None:
+    before = kept("a")
+    await place.put(before)
+    await place.advance(Step(before, rows("e1"), moved(before, 20, 1)))
+
+    await place.put(before, 1)
+
+    assert [each.next_us for each in await place.look()] == [20]
 
 
 async def test_a_firing_that_is_in_the_log_already_is_not_stored_again(place: Place) -> None:

@@ -8,6 +8,8 @@ from collections import Counter
 
 import httpx
 
+from tests.support.waiting import PATIENCE_SECONDS
+
 SUBJECTS = 8
 CLIENTS = 4
 
@@ -20,12 +22,22 @@ class Clients:
 
     def __init__(self, *, patient: bool = False) -> None:
         self.enough = threading.Event()
-        self.refused = 0
+        self._refused = Counter[int]()
         self._patient = patient
         self.acknowledged: dict[str, int] = {}
         self.sent: list[str] = []
         self._numbers = Counter[str]()
         self._lock = threading.Lock()
+
+    @property
+    def refused(self) -> int:
+        """How many requests were."""
+        return sum(self._refused.copy().values())
+
+    @property
+    def are_all_refused(self) -> bool:
+        """Whether each client was refused once: none has an answer that it has not noted yet."""
+        return len(self._refused) == CLIENTS
 
     def load(self, url: str) -> list[threading.Thread]:
         threads = [threading.Thread(target=self._run, args=(url, n)) for n in range(CLIENTS)]
@@ -34,11 +46,11 @@ class Clients:
         return threads
 
     def _run(self, url: str, number: int) -> None:
-        with httpx.Client(base_url=url, timeout=30.0 if self._patient else 5.0) as client:
+        with httpx.Client(base_url=url, timeout=PATIENCE_SECONDS) as client:
             while not self.enough.is_set():
                 batch = [self._event(number) for _ in range(1 if number % 2 else 20)]
                 try:
-                    answer = self._send(client, batch)
+                    answer = self._send(client, batch, number)
                 except httpx.HTTPError:
                     return
                 assert answer.status_code == 200, answer.text
@@ -46,13 +58,15 @@ class Clients:
                     for found in answer.json()["events"]:
                         self.acknowledged[found["id"]] = found["offset"]
 
-    def _send(self, client: httpx.Client, batch: list[dict[str, object]]) -> httpx.Response:
+    def _send(
+        self, client: httpx.Client, batch: list[dict[str, object]], number: int
+    ) -> httpx.Response:
         while True:
             answer = client.post("/api/events/batch", json=batch)
             if not self._patient or answer.status_code != 503:
                 return answer
             assert "Retry-After" in answer.headers
-            self.refused += 1
+            self._refused[number] += 1
             self.enough.wait(0.05)
 
     def _event(self, number: int) -> dict[str, object]:

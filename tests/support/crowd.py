@@ -13,6 +13,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tests.support.waiting import PATIENCE_SECONDS
+
 SPARE = 64
 ASK = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n"
 
@@ -39,7 +41,7 @@ def main(port: int, count: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     connections = []
     for number in range(min(count, most())):
-        connection = socket.create_connection(("127.0.0.1", port), 30)
+        connection = socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS)
         if number % 2:
             connection.sendall(ASK)
             connection.recv(1024)

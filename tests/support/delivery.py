@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from event_system.database.board import MappedBoard
 from event_system.database.sql.state import ServerState
 from event_system.database.sqlite.state import StateDatabase
+from event_system.delivery.board import Board
 from event_system.delivery.control import Control
 from event_system.delivery.dead_letters import DeadLetters
 from event_system.delivery.dispatcher import Dispatcher, Tools
@@ -31,11 +32,14 @@ from tests.support.memory_history import MemoryHistory
 from tests.support.memory_log import MemoryLog
 from tests.support.rows import LANES, row
 
+GRACE_SECONDS = 1.0
+
 
 class Bench:
     """Everything that delivery needs, and a way to feed it. Restart by making a new one.
 
-    Its wall clock is `ahead_us` before the machine's.
+    Its wall clock is `ahead_us` before the machine's. The time of calls stands still, so that
+    none is over its timeout on a machine that is; `passes` lets it pass.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class Bench:
         log: MemoryLog,
         listeners: Iterable[Listener],
         store: StateDatabase | ServerState | None = None,
+        board: Board | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.log = log
@@ -55,7 +60,8 @@ class Bench:
         self.dice = 1.0
         self.ahead_us = 0
         self.registry = Registry(listeners)
-        self.watch = Watch(loop, time.monotonic)
+        self._passed = 0.0
+        self.watch = Watch(loop, lambda: self._passed)
         tools = Tools(
             watch=self.watch,
             loop=loop,
@@ -64,7 +70,7 @@ class Bench:
             observe=self.observed.append,
             full=self._count_full,
             bind_trace=lambda traceparent: None,
-            board=MappedBoard(directory),
+            board=board or MappedBoard(directory),
             random=lambda: self.dice,
         )
         self.dispatcher = Dispatcher(
@@ -94,6 +100,10 @@ class Bench:
             away=Away(self.pauses, self.removed),
         )
 
+    def passes(self, seconds: float) -> None:
+        """Let the calls that are under way have taken so much longer."""
+        self._passed += seconds
+
     def counts(self, listener: str) -> Counts:
         """How many failures a listener has."""
         return self.dispatcher.failure_counts().get(listener, Counts())
@@ -103,16 +113,17 @@ class Bench:
 
     async def __aenter__(self) -> Bench:
         await self.pauses.start()
-        await self.dispatcher.start()
+        everything = self.dispatcher.everything
+        await self.dispatcher.start(everything, left=everything)
         self.dispatcher.reconfigure(self.registry)
-        await self.removed.start(self.registry.by_name)
+        await self.removed.start(self.registry.by_name, self.dispatcher.subscriptions)
         self.log.on_commit = self.dispatcher.route
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self.log.on_commit = lambda commit: None
         self.pauses.close()
-        await self.dispatcher.stop(1.0)
+        await self.dispatcher.stop(GRACE_SECONDS)
         self.watch.close()
         await self.store.close()
 
@@ -137,10 +148,3 @@ def feed(log: MemoryLog, count: int, *, subjects: int = 5, **members: Any) -> No
 
 def _ignore(appended: Appended) -> None:
     assert not isinstance(appended, Exception)
-
-
-async def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Wait until a condition holds."""
-    async with asyncio.timeout(seconds):
-        while not holds():
-            await asyncio.sleep(0.002)

@@ -8,16 +8,25 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
+from event_system.eventlog.backbone.log import StreamEventLog
 from event_system.eventlog.sql.log import SqlEventLog
 from event_system.eventlog.sqlite.log import LogSettings, SqliteEventLog
 from event_system.events.ports import Commit, EventLog
 from event_system.kernel.clock import SystemClock
+from tests.support.brokers import BROKERS, needing
 from tests.support.memory_log import MemoryLog
 from tests.support.rows import LANES
 from tests.support.sql import ENGINES, SharedDatabases
 from tests.support.sql_log import WINDOW_US, sql_log
+from tests.support.stream_log import new_name, stream_log, taken_over
 
-STORED = ["embedded", *ENGINES]
+STREAMED = {f"{broker} on postgresql": broker for broker in BROKERS}
+"""Logs with a stream in front, and the broker that has it."""
+
+BEHIND_STREAMS = [pytest.param(name, marks=needing(broker)) for name, broker in STREAMED.items()]
+STORED = ["embedded", *ENGINES, *BEHIND_STREAMS]
 """Logs that have `delayed` and `schedules` too; for fixtures' `params`."""
 
 LOGS = ["memory", *STORED]
@@ -42,8 +51,17 @@ async def open_stored(
     directory: Path,
     databases: SharedDatabases,
     on_commit: Callable[[Commit], None] = lambda commit: None,
-) -> AsyncIterator[SqliteEventLog | SqlEventLog]:
+) -> AsyncIterator[SqliteEventLog | SqlEventLog | StreamEventLog]:
     """The log of this name, empty."""
+    if name in STREAMED:
+        dsn, stream = (
+            databases.emptied("postgresql"),
+            BROKERS[STREAMED[name]](databases, new_name()),
+        )
+        async with stream_log(dsn, stream, on_commit=on_commit) as streamed:
+            yield streamed
+            await taken_over(streamed)
+        return
     if name != "embedded":
         async with sql_log(databases.emptied(name), on_commit=on_commit) as opened:
             yield opened

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from event_system.events.catalogue.changes import check_unchanged
 from event_system.events.catalogue.entry import TypeEntry
 
 
@@ -15,14 +16,15 @@ class MemoryCatalogue:
     def load(self) -> list[TypeEntry]:
         return [self.entries[name] for name in sorted(self.entries)]
 
-    async def put(self, entry: TypeEntry) -> None:
-        self._check()
+    async def put(self, entry: TypeEntry, before: TypeEntry | None) -> None:
+        self._check(entry.name, before)
         self.entries[entry.name] = entry
 
-    async def delete(self, name: str) -> None:
-        self._check()
-        self.entries.pop(name, None)
+    async def delete(self, before: TypeEntry) -> None:
+        self._check(before.name, before)
+        del self.entries[before.name]
 
-    def _check(self) -> None:
+    def _check(self, name: str, before: TypeEntry | None) -> None:
         if self.failure is not None:
             raise self.failure
+        check_unchanged(name, self.entries.get(name), before)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from event_system.eventlog.receipt import not_before
 from event_system.events.event import Event, Row, event_of
 from event_system.events.ports import Appended, Commit, Slice
 from event_system.kernel.errors import PreconditionFailedError
@@ -22,6 +23,7 @@ class MemoryLog:
         self.waiting: list[Callable[[], None]] | None = None
         self.floor = 0
         self._known: dict[tuple[str, str], int] = {}
+        self._received_us = 0
 
     @property
     def head(self) -> int:
@@ -45,7 +47,8 @@ class MemoryLog:
         for row in rows:
             known = self._known.get((row[6], row[7]))
             if known is None:
-                fresh.append(row)
+                fresh.append(not_before(row, self._received_us))
+                self._received_us = fresh[-1][10]
                 known = self._known[row[6], row[7]] = len(self.rows) + len(fresh)
                 offsets.append(known)
             else:
@@ -66,6 +69,9 @@ class MemoryLog:
         if isinstance(told[0], Exception):
             raise told[0]
         return told[0][0]
+
+    async def latest(self) -> int:
+        return self.head
 
     async def last_of(self, subject: str) -> int:
         return max((at for at, row in enumerate(self.rows, 1) if row[8] == subject), default=0)

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from event_system.kernel.errors import ScheduleConflictError
 from event_system.scheduling.ports import Done, KeptSchedule, Step
+from event_system.scheduling.schedule import check_unchanged
 from tests.support.memory_log import MemoryLog
 
 
@@ -18,16 +20,35 @@ class MemoryScheduleStore:
         self.stored: dict[str, KeptSchedule] = {}
         self._log = log
 
-    def put(self, schedule: KeptSchedule, done: Done[None]) -> None:
+    def get(self, name: str, done: Done[KeptSchedule | None]) -> None:
+        done(self.stored.get(name))
+
+    def _conflict(self, name: str, before: int | None) -> ScheduleConflictError | None:
+        known = self.stored.get(name)
+        try:
+            check_unchanged(name, None if known is None else known.revision, before)
+        except ScheduleConflictError as error:
+            return error
+        return None
+
+    def put(self, schedule: KeptSchedule, before: int | None, done: Done[None]) -> None:
+        if (error := self._conflict(schedule.name, before)) is not None:
+            done(error)
+            return
+        if schedule.revision == before:
+            done(None)
+            return
         if (known := self.stored.get(schedule.name)) is not None:
             changed = {"revision": schedule.revision, "definition": schedule.definition}
             schedule = replace(known, next_us=schedule.next_us, **changed)
         self.stored[schedule.name] = schedule
         done(None)
 
-    def delete(self, name: str, done: Done[None]) -> None:
-        self.stored.pop(name, None)
-        done(None)
+    def delete(self, name: str, before: int, done: Done[None]) -> None:
+        error = self._conflict(name, before)
+        if error is None:
+            del self.stored[name]
+        done(error)
 
     def advance(self, steps: Sequence[Step], done: Done[list[Sequence[int] | None]]) -> None:
         done([self._advance(step) for step in steps])

@@ -10,14 +10,14 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-READY_SECONDS = 60.0
+from tests.support.waiting import PATIENCE_SECONDS
+from tools.ports import free_port
 
 
 class NodeProcess:
@@ -44,7 +44,6 @@ class NodeProcess:
         self.port = 0
         self.metrics_port = 0
         self.log: list[str] = []
-        self.start_seconds = 0.0
         self.process: subprocess.Popen[str] | None = None
         self._ready = threading.Event()
         self._readers: list[threading.Thread] = []
@@ -64,8 +63,10 @@ class NodeProcess:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self, port: int = 0) -> None:
-        """Start, and wait until it listens; on a free port unless one is given."""
-        began = time.monotonic()
+        """Start, and wait until it listens; on a free port unless one is given.
+
+        A free one may be given again to the next start: no connection takes it meanwhile.
+        """
         self._ready.clear()
         self.port = 0
         arguments = [
@@ -77,7 +78,8 @@ class NodeProcess:
             "--config",
             str(self.config),
         ]
-        arguments += ["--data-dir", str(self.data), "--port", str(port), "--metrics-port", "0"]
+        arguments += ["--data-dir", str(self.data), "--port", str(port or free_port())]
+        arguments += ["--metrics-port", "0"]
         for path in self.listeners:
             arguments += ["--listeners", str(path)]
         arguments += self.options
@@ -93,11 +95,10 @@ class NodeProcess:
         self._readers = [threading.Thread(target=self._read, args=(s,)) for s in streams]
         for reader in self._readers:
             reader.start()
-        if not self._ready.wait(READY_SECONDS) or self.port == 0:
+        if not self._ready.wait(PATIENCE_SECONDS) or self.port == 0:
             self.process.kill()
             self.ended()
             raise AssertionError("the node did not start:\n" + "\n".join(self.log[-50:]))
-        self.start_seconds = time.monotonic() - began
 
     def comes_to_listen(self) -> bool:
         """Start; False where it was killed before it listened."""
@@ -113,7 +114,7 @@ class NodeProcess:
     def _read(self, stream: Any) -> None:
         for line in stream:
             self.log.append(line.rstrip())
-            if found := re.search(r"events +http://[^:]+:(\d+)/", line):
+            if found := re.search(r"health +http://[^:]+:(\d+)/", line):
                 self.port = int(found[1])
             if found := re.search(r"metrics +http://[^:]+:(\d+)/", line):
                 self.metrics_port = int(found[1])
@@ -131,7 +132,7 @@ class NodeProcess:
     def ended(self) -> int:
         """Wait for the end, and for the last lines of the log."""
         assert self.process is not None
-        code = self.process.wait(30)
+        code = self.process.wait(PATIENCE_SECONDS)
         for reader in self._readers:
             reader.join()
         return code
@@ -147,9 +148,9 @@ class NodeProcess:
         self.process.send_signal(number)
 
     def client(self, **options: Any) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=10.0, **options)
+        return httpx.Client(base_url=self.url, timeout=PATIENCE_SECONDS, **options)
 
-    def raw(self, data: bytes, seconds: float = 10.0) -> bytes:
+    def raw(self, data: bytes, seconds: float = PATIENCE_SECONDS) -> bytes:
         """Send bytes as they are; everything that comes back until the node closes."""
         with socket.create_connection(("127.0.0.1", self.port), seconds) as connection:
             connection.sendall(data)
@@ -161,7 +162,9 @@ class NodeProcess:
 
     def metrics(self) -> dict[str, float]:
         """All samples by name, with their labels as they are written."""
-        text = httpx.get(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=10.0).text
+        text = httpx.get(
+            f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=PATIENCE_SECONDS
+        ).text
         samples = (line.rpartition(" ") for line in text.splitlines() if line[:1] != "#")
         return {name: float(value) for name, _, value in samples}
 
@@ -178,13 +181,13 @@ class NodeProcess:
 
 
 def run_command(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """A command of the command line in a process of its own, at most a minute."""
+    """A command of the command line in a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "event_system.cli", *arguments],
         check=False,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         cwd=cwd,
     )
 
@@ -200,12 +203,3 @@ def read_all(connection: socket.socket) -> bytes:
         if not chunk:
             return received
         received += chunk
-
-
-def wait_until(holds: Callable[[], Any], seconds: float = 15.0) -> Any:
-    """Wait until a condition holds; its value."""
-    deadline = time.monotonic() + seconds
-    while not (value := holds()):
-        assert time.monotonic() < deadline, "the condition never held"
-        threading.Event().wait(0.01)
-    return value

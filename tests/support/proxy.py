@@ -8,9 +8,11 @@ import re
 import socket
 import struct
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
+
+from tests.support.listening import Listening
 
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 11\r\n\r\n<h1>no</h1>"
@@ -32,7 +34,7 @@ _GONE = (OSError, asyncio.IncompleteReadError)
 Streams: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-class Proxy:
+class Proxy(Listening):
     """Stands before a node's port; each request meets a fault or none, as the seed has it.
 
     `share` of all requests meet one; `silence` is after how many seconds a connection is closed
@@ -49,40 +51,13 @@ class Proxy:
         silence: float | None = None,
         faults: Sequence[str] = FAULTS,
     ) -> None:
-        self.port = 0
+        super().__init__()
         self.met = Counter[str]()
         self._target = target
         self._random = random.Random(seed)
         self._share = share
         self._silence = silence
         self._faults = faults
-        self._tasks = set[asyncio.Task[None]]()
-        self._server: asyncio.Server | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    async def __aenter__(self) -> Proxy:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._server.wait_closed()
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._spawn(self._serve(reader, writer))
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -12,8 +12,9 @@ from event_system.delivery.replays.replay import ReplayStatus
 from event_system.events.event import Event
 from event_system.events.listener import Listener
 from event_system.events.ports import Transaction
-from tests.support.delivery import Bench, until
+from tests.support.delivery import Bench
 from tests.support.memory_log import MemoryLog
+from tests.support.waiting import until
 
 
 class Seen:

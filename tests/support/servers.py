@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 
 from event_system.sql.dsn import Dsn
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
+from tools.ports import free_port
 
-START_SECONDS = 60
 _OWNERS = {"postgresql": "postgres", "mariadb": "mysql"}
 
 
@@ -25,7 +24,7 @@ class PrivateServer:
     def __init__(self, engine: str, folder: Path) -> None:
         self.engine = engine
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -57,11 +56,7 @@ class PrivateServer:
             cwd=self.folder,
         )
         log.close()
-        until = time.monotonic() + START_SECONDS
-        while not self._answers():
-            assert time.monotonic() < until, (self.folder / "server.log").read_text()
-            assert self._process.poll() is None, (self.folder / "server.log").read_text()
-            time.sleep(0.1)
+        wait_until(self._is_up)
         if self.engine == "mariadb":
             self._client("mysql", "CREATE DATABASE IF NOT EXISTS events")
 
@@ -72,11 +67,8 @@ class PrivateServer:
             return
         with suppress(ProcessLookupError):
             os.kill(self._pid(), signal.SIGTERM if self._is_gentle(how) else how)
-        process.wait(60)
-        until = time.monotonic() + START_SECONDS
-        while self._answers():
-            assert time.monotonic() < until, "it answers although it has ended"
-            time.sleep(0.05)
+        process.wait(PATIENCE_SECONDS)
+        wait_until(lambda: not self._answers())
 
     def _is_gentle(self, how: signal.Signals) -> bool:
         return self.engine == "mariadb" and how == signal.SIGINT
@@ -105,6 +97,11 @@ class PrivateServer:
             "--innodb-buffer-pool-size=32M",
             "--innodb-log-file-size=16M",
         ]
+
+    def _is_up(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, (self.folder / "server.log").read_text()
+        return self._answers()
 
     def _answers(self) -> bool:
         if self.engine == "mariadb":
@@ -148,9 +145,3 @@ def private_server(engine: str) -> Iterator[PrivateServer]:
 def _postgres(program: str) -> str:
     found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"))
     return str(found[-1]) if found else program
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

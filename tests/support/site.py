@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from event_system.cache.cache import Cache, CacheOptions, Chance
 from event_system.delivery.backlog import Backlog
 from event_system.delivery.dead_letters import DeadLetters
 from event_system.delivery.sync import SyncRunner
@@ -31,12 +32,16 @@ from event_system.events.ports import (
 from event_system.events.registry import Registry
 from event_system.http.admission import Admission, AdmissionSettings
 from event_system.http.app import Services, create_app
+from event_system.http.cluster_views import ClusterStatus
 from event_system.http.connection import Housekeeping, HttpSettings
 from event_system.http.health import Health
 from event_system.http.ingest import Ingest, IngestSettings
+from event_system.http.openapi.cluster_example import CLUSTER
+from event_system.http.prometheus.monitoring import Monitoring
 from event_system.http.server import HttpServer
 from event_system.http.tail import LiveTail
-from event_system.kernel.clock import SystemClock, rfc3339
+from event_system.incidents.manager import IncidentManager
+from event_system.kernel.clock import Clock, SystemClock, rfc3339
 from event_system.kernel.errors import (
     ListenerLoadedError,
     ListenerNotFoundError,
@@ -44,6 +49,8 @@ from event_system.kernel.errors import (
     UnauthorizedError,
 )
 from event_system.kernel.ids import IdFactory
+from event_system.oncall.roster import OnCall
+from event_system.rum.intake import BeaconIntake
 from event_system.scheduling.delayed import DelayedEvents
 from event_system.scheduling.schedules import Schedules
 from tests.support.memory_catalogue import MemoryCatalogue
@@ -54,6 +61,7 @@ from tests.support.memory_replays import MemoryReplays
 from tests.support.memory_retries import MemoryFailures
 from tests.support.memory_schedules import MemoryScheduleStore
 from tests.support.rows import LANES
+from tests.support.waiting import PATIENCE_SECONDS
 
 TRACE_ID = "5" * 32
 
@@ -133,9 +141,16 @@ class Site:
     """
 
     def __init__(
-        self, listeners: Iterable[Listener] = (), *, heartbeat: float = 15.0, fast: bool = False
+        self,
+        listeners: Iterable[Listener] = (),
+        *,
+        heartbeat: float = 15.0,
+        fast: bool = False,
+        rum: BeaconIntake | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        clock = SystemClock()
+        self.rum = rum
+        clock = clock or SystemClock()
         self.clock = clock
         self.log = MemoryLog()
         self.history = MemoryHistory(self.log)
@@ -144,6 +159,11 @@ class Site:
         self.failures = MemoryFailures()
         self.replays = MemoryReplays(self.deliveries.listeners)
         self.keys: dict[bytes, str] = {}
+        self.monitoring: Monitoring | None = None
+        self.incidents: IncidentManager | None = None
+        self.on_call: OnCall | None = None
+        self.feed_key: str | None = None
+        self.cluster = msgspec.convert(CLUSTER, ClusterStatus)
         self.health = Health({"event_manager": "ok", "database": "ok", "metrics": "ok"})
         self.tail = LiveTail(self.log, heartbeat_seconds=heartbeat)
         self.log.on_commit = self.tail.publish
@@ -169,6 +189,7 @@ class Site:
         self.catalogue.watch(lambda: self.manager.use_rules(self.catalogue))
         self.refused: list[str] = []
         self._lay_schedules()
+        self.cache = Cache(CacheOptions(), Chance(clock, bytes))
         self.lags: dict[str, int] = {}
         self.ahead = 0.0  # seconds that limits see the clock ahead
         self.limiter = Limiter(lambda: clock.monotonic() + self.ahead)
@@ -227,10 +248,20 @@ class Site:
             health=lambda: self.health,
             identify=self.identify,
             catalogue=self.catalogue,
+            cache=self.cache,
+            cluster=self._cluster,
             clock=self.clock,
             new_trace_id=lambda: TRACE_ID,
             version="0.1.0",
+            monitoring=lambda: self.monitoring,
+            incidents=lambda: self.incidents,
+            rum=self.rum,
+            on_call=lambda: self.on_call,
+            feed_key=lambda: self.feed_key,
         )
+
+    async def _cluster(self) -> ClusterStatus:
+        return self.cluster
 
     def identify(self, headers: Mapping[bytes, bytes]) -> str:
         if not self.keys:
@@ -245,7 +276,7 @@ class Site:
         return f"http://127.0.0.1:{self.server.port}"
 
     def client(self, **options: object) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=self.url, timeout=10.0, **options)  # type: ignore[arg-type]
+        return httpx.AsyncClient(base_url=self.url, timeout=PATIENCE_SECONDS, **options)  # type: ignore[arg-type]
 
     async def trigger(self, type_: str = "player.login", **members: object) -> int:
         """Trigger an event; its offset."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
+from functools import cached_property
 
 import pytest
 import sqlalchemy as sa
@@ -20,8 +21,11 @@ from event_system.sql.database import Database
 from event_system.sql.dsn import Dsn, parse_dsn
 from event_system.sql.metadata import METADATA
 from event_system.sql.pool import PoolSettings
-from event_system.sql.tables.leases import LEASES
+from event_system.sql.tables.cluster import NODES
 from event_system.sql.tables.log import LOG
+from tests.support.kafka import KafkaBrokers, kafka_brokers
+from tests.support.nats import NatsServers, nats_servers
+from tests.support.rabbit import RabbitStreams
 
 SERVERS = {
     "postgresql": "postgresql://root@127.0.0.1:5432/postgres",
@@ -31,7 +35,10 @@ SERVERS = {
 ENGINES = [pytest.param(name, marks=pytest.mark.service(name)) for name in SERVERS]
 """For `@pytest.mark.parametrize("engine", ENGINES)` and fixtures' `params`."""
 
-_BLANK = {"head": 0, "floor": 0, "received_us": 0, "lanes": 0, "identity": 0}
+_BLANK = {
+    **dict.fromkeys(("head", "floor", "received_us", "lanes", "identity"), 0),
+    **dict.fromkeys(("backbone", "place")),
+}
 
 
 def _name(engine: str) -> str:
@@ -85,11 +92,26 @@ def _in(engine: str, name: str) -> Dsn:
 
 
 class SharedDatabases:
-    """One migrated database on each server, made on first use; the fixture `databases`."""
+    """One migrated database on each server, made on first use; the fixture `databases`.
+
+    `nats` is a NATS server, `kafka` Kafka's protocol, of these tests' own.
+    """
 
     def __init__(self) -> None:
         self._made: dict[str, Dsn] = {}
         self._stack = ExitStack()
+
+    @cached_property
+    def kafka(self) -> KafkaBrokers:
+        return self._stack.enter_context(kafka_brokers())
+
+    @cached_property
+    def nats(self) -> NatsServers:
+        return self._stack.enter_context(nats_servers())
+
+    @cached_property
+    def rabbit(self) -> RabbitStreams:
+        return self._stack.enter_context(closing(RabbitStreams()))
 
     def fresh(self, engine: str) -> Dsn:
         """The database with all tables as the migrations leave them: what was there is gone.
@@ -100,7 +122,7 @@ class SharedDatabases:
             self._made[engine] = self._stack.enter_context(fresh_database(engine, "shared"))
         else:
             with connecting(self._made[engine]) as connection:
-                connection.execute(LEASES.delete())  # a test need not release its own
+                connection.execute(NODES.delete())  # a test need not leave
             migrate.downgrade(self._made[engine], "base")
         migrate.upgrade(self._made[engine])
         return self._made[engine]
@@ -115,6 +137,10 @@ class SharedDatabases:
                 if table is not LOG:
                     connection.execute(sa.delete(table))
             connection.execute(sa.update(LOG).values(_BLANK))
+        return self._made[engine]
+
+    def current(self, engine: str) -> Dsn:
+        """The database as it is."""
         return self._made[engine]
 
     def close(self) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from event_system.eventlog.sql.log import LogSettings, SqlEventLog
+from event_system.eventlog.sql.log import SqlEventLog
+from event_system.eventlog.sql.settings import LogSettings
 from event_system.events.ports import Commit
 from event_system.kernel.clock import Clock, SystemClock
 from event_system.sql.database import Database

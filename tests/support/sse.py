@@ -11,6 +11,8 @@ from typing import Any
 
 import httpx
 
+from tests.support.waiting import PATIENCE_SECONDS
+
 
 @dataclass(frozen=True)
 class Sent:
@@ -34,9 +36,9 @@ class Reader:
         self.last_id = ""
         self.comments = 0
 
-    async def next(self, seconds: float = 5.0) -> Sent:
+    async def next(self) -> Sent:
         """The next event. Raises `StopAsyncIteration` when the stream has ended."""
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             return await self._next()
 
     async def _next(self) -> Sent:
@@ -62,17 +64,17 @@ class Reader:
             self.last_id = line[4:]
         return line
 
-    async def heartbeat(self, seconds: float = 5.0) -> None:
+    async def heartbeat(self) -> None:
         """Wait for a whole comment."""
         before = self.comments
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while await self._line() or self.comments == before:
                 pass
 
-    async def ended(self, seconds: float = 5.0) -> bool:
+    async def ended(self) -> bool:
         """Wait for the end of the stream; False if an event comes first."""
         try:
-            await self.next(seconds)
+            await self.next()
         except StopAsyncIteration:
             return True
         return False

@@ -9,9 +9,9 @@ from queue import SimpleQueue
 from event_system.eventlog.sqlite.index import Indexer
 from event_system.eventlog.sqlite.schema import COLUMNS, connect_events
 from event_system.events.event import Row
+from tests.support.waiting import PATIENCE_SECONDS
 
 _INSERT = f"INSERT INTO events ({','.join(COLUMNS)}) VALUES ({','.join('?' * len(COLUMNS))})"
-PATIENCE_SECONDS = 20.0
 
 
 class StoredLog:

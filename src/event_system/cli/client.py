@@ -63,7 +63,7 @@ class Connection:
         return self._ask("PUT", path, content=body, headers=told, params=asked)
 
     def delete(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
-        """The decoded answer; query members that are None are left out."""
+        """The decoded answer, None where it is empty; query members that are None are left out."""
         return self._ask("DELETE", path, params=without_none(query or {}))
 
     def _ask(self, method: str, path: str, **request: Any) -> Any:
@@ -88,7 +88,7 @@ def unreachable(url: str, error: Exception) -> ServerUnreachableError:
 def decoded(answer: httpx.Response) -> Any:
     """The answer's JSON. Raises the node's error as the class that it has here."""
     if answer.is_success:
-        return json_of(answer)
+        return json_of(answer) if answer.content else None
     raise error_of(answer)
 
 
@@ -105,7 +105,8 @@ def error_of(answer: httpx.Response) -> EventSystemError:
     """The error that a problem answer tells; a foreign answer is told by its status."""
     problem = json_of(answer)
     if not isinstance(problem, dict) or "code" not in problem:
-        return ServerUnreachableError(f"{answer.request.url} answers {answer.status_code}")
+        told = f"{answer.request.url} answers {answer.status_code}"
+        return ServerUnreachableError(f"{told}: {problem}" if isinstance(problem, str) else told)
     known = {error.code: error for error in all_errors()}
     class_ = known.get(problem["code"], EventSystemError)
     detail = str(problem.get("detail", ""))

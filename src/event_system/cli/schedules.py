@@ -21,8 +21,8 @@ from event_system.cli.client import (
 from event_system.cli.output import console, facts, plain, print_json, short_json, table
 from event_system.cli.trigger import read_data, show_receipt
 from event_system.kernel.clock import SystemClock, to_datetime
+from event_system.kernel.cron import check_cron, check_zone, next_firing
 from event_system.node.quantities import parse_duration
-from event_system.scheduling.cron import check_cron, check_zone, next_firing
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Cron schedules.")
 
@@ -149,7 +149,7 @@ def run(
 
 @dataclass(frozen=True, slots=True)
 class _Expression:
-    """Implements `scheduling.cron.Timetable`."""
+    """Implements `kernel.cron.Timetable`."""
 
     cron: str
     time_zone: str

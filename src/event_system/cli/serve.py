@@ -26,6 +26,9 @@ def serve(
     listeners: Annotated[
         list[str] | None, typer.Option(help="Listener module or .py file; may be repeated.")
     ] = None,
+    roles: Annotated[
+        str | None, typer.Option(help="What the node does: api, worker, ops; with commas.")
+    ] = None,
     types: Annotated[
         list[str] | None,
         typer.Option(help="File or folder of event types; may be repeated."),
@@ -41,6 +44,7 @@ def serve(
         "metrics.port": metrics_port,
         "listeners.modules": listeners,
         "types.files": types,
+        "node.roles": roles,
     }
     overrides = {key: value for key, value in given.items() if value is not None}
     read = partial(load, config, overrides)
@@ -50,12 +54,11 @@ def serve(
 def _announce(node: Node) -> None:
     settings = node.settings
     base = f"http://{settings.server.host}:{node.http.port}"
-    lines = [
-        "event-system is ready",
-        f"  events     {base}/api/events/trigger  (POST)",
-        f"  API pages  {base}/docs",
-        f"  health     {base}/health",
-    ]
+    lines = ["event-system is ready"]
+    if "api" in settings.node.roles:
+        lines.append(f"  events     {base}/api/events/trigger  (POST)")
+        lines.append(f"  API pages  {base}/docs")
+    lines.append(f"  health     {base}/health")
     if settings.metrics.enabled:
         host = settings.metrics.host or settings.server.host
         lines.append(f"  metrics    http://{host}:{node.metrics_http.port}/metrics")

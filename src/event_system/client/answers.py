@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import httpx
@@ -14,6 +13,7 @@ from event_system.kernel.errors import (
     InvalidBatchError,
     RefusedError,
     ServerUnreachableError,
+    every_error,
 )
 
 T = TypeVar("T")
@@ -102,14 +102,7 @@ def error_of(answer: httpx.Response) -> EventSystemError:
 def error_for(code: str, detail: str, where: str | None = None) -> EventSystemError:
     """The error of a code; `RefusedError` where this version does not know the code."""
     told = f"{detail} ({where})" if where and where not in detail else detail
-    for class_ in _tree(EventSystemError):
+    for class_ in every_error():
         if class_.code == code:
             return class_(told, where=where)
     return RefusedError(f"{code}: {told}", where=where)
-
-
-def _tree(class_: type[EventSystemError]) -> Iterator[type[EventSystemError]]:
-    yield class_
-    for child in class_.__subclasses__():
-        if child.__module__ == EventSystemError.__module__:
-            yield from _tree(child)

@@ -10,12 +10,12 @@ import logging
 import mmap
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from xxhash import xxh3_64_intdigest
 
-from event_system.delivery.ports import Cells
+from event_system.delivery.board import Cells
 
 BOARD_FILE = "inflight.board"
 CELLS = 3
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 class MappedBoard:
-    """Implements `delivery.ports.Board`.
+    """Implements `delivery.board.Board`.
 
     Where the file cannot be made the board is only memory, and the log says so: then a crash is
     not counted as an attempt.
@@ -65,6 +65,15 @@ class MappedBoard:
         for at, key in enumerate(keys):
             self.cells[at * CELLS] = _sign(key)
         return [at * CELLS + 1 for at in range(len(keys))]
+
+    async def show(self, place: int, offset: int) -> None:
+        """No other process takes over."""
+
+    async def shown(self, keys: Collection[str]) -> dict[str, int]:
+        return {}
+
+    async def forget(self, keys: Collection[str]) -> None:
+        """Nothing was shown."""
 
     def _mapped(self, size: int) -> memoryview[int]:
         """A new file of zeros in place of the old one, all of it on the disk's account."""

@@ -8,6 +8,9 @@ from collections.abc import Callable, Mapping
 from event_system.kernel.errors import BacklogFullError
 
 LOOK_SECONDS = 0.1
+LONGEST_SECONDS = 1.0
+REST = 100
+"""So many times as long as a look took nobody looks again: the lags of many listeners cost."""
 OPEN_AGAIN = 0.9
 """At this part of the limit events are taken again."""
 
@@ -31,14 +34,15 @@ class Backlog:
         self._lags = lags
         self._monotonic = monotonic
         self._lowest: dict[str, int] = {}
-        self._looked = -math.inf
+        self._again = -math.inf
 
     def look(self) -> None:
         """Look again, unless that was done a moment ago."""
         now = self._monotonic()
-        if now - self._looked >= LOOK_SECONDS:
-            self._looked = now
+        if now >= self._again:
             self._judge(self._lags())
+            rest = REST * (self._monotonic() - now)
+            self._again = now + min(max(LOOK_SECONDS, rest), LONGEST_SECONDS)
 
     def check(self) -> None:
         """Raise `BacklogFullError` where nothing may be taken now."""

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
 from itertools import islice
 
+from event_system.delivery.care import in_turn, show
 from event_system.delivery.lane import Lane
-from event_system.delivery.ports import BATCH_LANE, BatchStore, Failure
+from event_system.delivery.ports import BATCH_LANE, BatchStore, CursorStore, Failure, RetryStore
+from event_system.delivery.share import Share
 from event_system.delivery.statistics import Observed
 from event_system.delivery.subscription import Subscription
 from event_system.delivery.surroundings import Shared
+from event_system.delivery.verdicts import is_suspect
 from event_system.delivery.watch import Slot
 from event_system.events.event import Event
 from event_system.events.registry import Registered
+from event_system.kernel.errors import LeaseLostError
 
 IDLE_ADVANCE = 10_000
 """An idle batch listener's cursor is moved on when it is this far behind the log."""
@@ -45,6 +50,23 @@ class BatchSubscription(Subscription):
     def lane_of(self, event: Event) -> Lane:
         return self._lane
 
+    def within(self, share: Share) -> list[Lane]:
+        return [self._lane] if self.name in share.listeners else []
+
+    def beware(self, lanes: Iterable[Lane]) -> None:
+        """As `Subscription.beware`: the cursor is exact, so it was one of the next batch."""
+        for lane in lanes:
+            lane.wary = self.hand
+
+    def renew(self, number: int, cursor: int) -> None:
+        super().renew(number, cursor)
+        self._lane = self.lanes[BATCH_LANE]
+
+    async def save(self) -> None:
+        """Save the cursor where it has moved without an effect."""
+        if self._lane.cursor > self.store.cursor:
+            await self.store.advance(self._lane.cursor)
+
     # As in `Subscription`, but for many events at once: there is only one lane.
 
     def offer(self, events: Sequence[Event]) -> None:
@@ -55,7 +77,7 @@ class BatchSubscription(Subscription):
             lane.seen = events[taken].offset - 1
             self._fall_behind(lane)
 
-    def _take(self, events: Sequence[Event], group: dict[int, Lane]) -> None:
+    def take_read(self, events: Sequence[Event], group: dict[int, Lane]) -> None:
         unseen = events
         if events and events[0].offset <= self._lane.seen:
             unseen = [event for event in events if event.offset > self._lane.seen]
@@ -89,9 +111,9 @@ class BatchSubscription(Subscription):
             await self.store.advance(self._shared.routed())
         self.store.close()
 
-    async def _handle_slice(self, lane: Lane, slot: Slot) -> None:
+    async def handle_slice(self, lane: Lane, slot: Slot) -> None:
         events = list(islice(lane.channel, self.entry.listener.batch))
-        if lane.failed or self.careful >= events[0].offset:
+        if lane.failed or lane.wary or self.careful >= events[0].offset:
             await self._one_by_one(lane, len(events), slot)
             return
         condition = self.entry.condition
@@ -133,7 +155,7 @@ class BatchSubscription(Subscription):
         timeout = self.entry.listener.timeout
         slot.deadline = self._shared.watch.monotonic() + timeout
         try:
-            await self._call(list(events), transaction)
+            await self._attempts.call(list(events), transaction)
             if slot.take_expiry():
                 raise TimeoutError(f"took longer than its timeout of {timeout:g} s")
             await self.store.commit(transaction, cursor, done)
@@ -144,6 +166,9 @@ class BatchSubscription(Subscription):
             if slot.task.cancelling():
                 raise
             return error, lost  # the handler's own doing
+        except LeaseLostError:  # another has the listener, and handles these events
+            self.store.roll_back(transaction)
+            raise
         except (Exception, SystemExit) as error:  # noqa: BLE001 - isolation is the point
             slot.take_expiry()
             return error, self.store.roll_back(transaction)
@@ -170,11 +195,15 @@ class BatchSubscription(Subscription):
 
     async def _alone(self, lane: Lane, event: Event, slot: Slot) -> bool:
         """Handle one event that is the lane's first; whether it failed."""
-        failed = event.offset in lane.failed
-        self.statistics.retries += failed
-        error = await self._attempt(
-            [event], slot, event.offset, done=event.offset if failed else None
-        )
+        before = lane.failed.get(event.offset)
+        self.statistics.retries += before is not None
+        done = None if before is None else event.offset
+        async with AsyncExitStack() as turn:
+            if event.offset <= self.careful or is_suspect(before):
+                await turn.enter_async_context(in_turn(lane.cell, slot, self._shared))
+            if lane.wary:
+                await show(event, lane, slot, self._shared)
+            error = await self._attempt([event], slot, event.offset, done)
         if error is None:
             lane.failed.pop(event.offset, None)
             return False
@@ -194,6 +223,8 @@ class BatchSubscription(Subscription):
     def _settle(self, lane: Lane, events: Sequence[Event]) -> None:
         """Take what is complete out of the channel; its bytes are told roughly, and 0 at the end."""
         channel, count = lane.channel, len(events)
+        if not channel:
+            return  # nobody waited for it any more
         self._bytes -= self._bytes * count // len(channel)
         if count == len(channel):
             channel.clear()
@@ -213,6 +244,13 @@ class BatchSubscription(Subscription):
     def _ages(self, events: Sequence[Event]) -> list[float]:
         now_us = self._shared.now_us()
         return [(now_us - event.received_us) / 1e6 for event in events]
+
+
+def retries_of(subscription: Subscription, store: CursorStore) -> RetryStore:
+    """Where failures of a listener are kept."""
+    if isinstance(subscription, BatchSubscription):
+        return subscription.store.retries
+    return store.retries
 
 
 def _bytes_of(events: Sequence[Event]) -> int:

@@ -11,6 +11,7 @@ from threading import Thread
 from typing import Any, TypeAlias
 
 from event_system.events.listener import Listener
+from event_system.kernel.errors import WorkerEndedError
 
 Call: TypeAlias = Callable[..., Awaitable[Any]]
 MAX_TRACEBACK = 4_000
@@ -18,6 +19,15 @@ MAX_TRACEBACK = 4_000
 _Job: TypeAlias = (
     "tuple[asyncio.Future[Any], contextvars.Context, Callable[..., Any], tuple[Any, ...]]"
 )
+
+
+class RemoteError(Exception):
+    """An error of a handler in another process, as `describe` and `trace` told it there."""
+
+    def __init__(self, error: str, traceback: str) -> None:
+        super().__init__(error)
+        self.error = error
+        self.traceback = traceback
 
 
 class HandlerThreads:
@@ -94,13 +104,26 @@ def prepare(
 
 def describe(error: BaseException) -> str:
     """The error in one line; a timeout of ours is a TimeoutError to its readers."""
+    if isinstance(error, RemoteError):
+        return error.error
     kind = "TimeoutError" if isinstance(error, TimeoutError) else type(error).__name__
-    return _storable(f"{kind}: {error}"[:1000])
+    return _storable(f"{kind}: {_said(error)}"[:1000])
 
 
 def trace(error: BaseException) -> str:
-    """The traceback's text, its end where it is long."""
+    """The traceback's text, its end where it is long; none where no handler raised it."""
+    if isinstance(error, RemoteError):
+        return error.traceback
+    if isinstance(error, WorkerEndedError):
+        return ""
     return _storable("".join(traceback.format_exception(error))[-MAX_TRACEBACK:])
+
+
+def _said(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as another:  # noqa: BLE001 - what others wrote must not hold a lane up
+        return f"<{type(another).__name__} when it was to be shown>"
 
 
 def _storable(text: str) -> str:

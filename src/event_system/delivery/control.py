@@ -43,8 +43,8 @@ class Control:
             if name in self._dispatcher.subscriptions or name in self._registry().by_name:
                 raise ListenerLoadedError(f"{name!r} is loaded", where=name)
             raise _unknown(name)
-        await self._pauses.resume(name)
         await self._removed.purge(name)
+        await self._pauses.resume(name)
 
     def require_async(self, name: str) -> None:
         """Raises unless a loaded async listener has this name."""

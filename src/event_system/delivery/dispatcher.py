@@ -7,37 +7,34 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from event_system.delivery.batches import BatchSubscription
+from event_system.delivery.batches import BatchSubscription, retries_of
+from event_system.delivery.board import Board, InlinePlaces
 from event_system.delivery.lane import Lane
 from event_system.delivery.ports import (
     INLINE_LANE,
     BatchStore,
-    Board,
     Counts,
     Cursor,
     CursorStore,
-    Failure,
-    InlinePlaces,
     Progress,
-    RetryStore,
 )
 from event_system.delivery.recovery import take_up
 from event_system.delivery.replays.running import Running
 from event_system.delivery.retries import Retries
-from event_system.delivery.shares import shares
+from event_system.delivery.saving import Readers, Saver
+from event_system.delivery.share import Share, share_of
+from event_system.delivery.sharing import Sharing
+from event_system.delivery.shown import shown
 from event_system.delivery.statistics import Observer, Statistics
 from event_system.delivery.subscription import Subscription
 from event_system.delivery.surroundings import DeliverySettings, Shared
 from event_system.delivery.watch import Watch
+from event_system.events.listener import Listener
 from event_system.events.ports import Commit, EventLog
 from event_system.events.registry import Registered, Registry
 from event_system.events.retry import Retry
 from event_system.kernel.clock import CallLater, first_of
 from event_system.kernel.errors import LogBehindError
-from event_system.kernel.tasks import end
-
-SAVE_SECONDS = 0.025
-"""How often cursors are saved: what a crash makes a listener see again is that young."""
 
 _log = logging.getLogger(__name__)
 
@@ -79,28 +76,26 @@ class Dispatcher:
         self.subscriptions: dict[str, Subscription] = {}
         self.inline: dict[str, Subscription] = {}
         """Sync listeners, whose dead letters may be handled again."""
-        self.failures: dict[tuple[str, int], Failure | None] = {}
-        """What is not saved yet, by listener and offset; None where it has failed no more."""
+        plain = [e.listener.name for e in registry.by_name.values() if is_plain(e.listener)]
+        self.everything = share_of(plain, range(lanes), registry.by_name)
+        self._saver = Saver(store, tools.loop, lambda: self.routed)
+        self.failures = self._saver.failures
+        self.record = self._saver.record
         self._registry = registry
         self._held: set[str] = set()
-        self._suspended = False
         self._log = log
         self._store = store
         self._lanes = lanes
         self._loop = tools.loop
-        self._dirty: dict[Lane, str] = {}
-        self._saved = -1
-        self._saver: asyncio.Task[None] | None = None
-        self._moved = asyncio.Event()
         self._open: list[int] = []
         self._shared = Shared(
             log=log,
             settings=settings,
             routed=lambda: self.routed,
             record=self.record,
-            recovered=self._recovered,
+            recovered=self._saver.recovered,
             parked=lambda failure: self.retries.saved([failure]),
-            changed=self._changed,
+            changed=self._saver.changed,
             watch=tools.watch,
             loop=tools.loop,
             call_later=tools.call_later,
@@ -113,33 +108,37 @@ class Dispatcher:
         )
         self.retries = Retries(self._shared)
         self.replays = Running(
-            *(self._shared, self._retry_store, self.failures),
+            *(self._shared, lambda s: retries_of(s, store), self.failures),
             floor=lambda: log.floor,
-            changed=self._moved.set,
+            changed=self._saver.moved,
+        )
+        self.sharing = Sharing(
+            *(self.subscriptions, self._shared, store), self.retries, self.replays, self._saver
         )
 
     # Start and stop
 
-    async def start(self) -> None:
-        """Take up where the cursors stand, new listeners where they want to begin."""
+    async def start(self, share: Share, left: Share) -> None:
+        """Take up a share where the cursors stand, new listeners where they want to begin.
+
+        `left` is what the process before had, and nobody else since.
+        """
         progress = await self._store.load()
         self.routed = self._log.head
-        self._check(progress.routed, *(c.offset for c in progress.cursors.values()))
+        await self._check(progress.routed, *(c.offset for c in progress.cursors.values()))
         if self.routed and not progress.starts:
             _log.warning("the state of all listeners was missing: they start as new ones")
         await self._welcome(self._entries("async"), progress)
         await self._freeze(progress)
         self.inline = {e.listener.name: self._inline(e) for e in self._entries("sync")}
         everyone = [*self.subscriptions.values(), *self.inline.values()]
-        await self.replays.take_up(await self._store.replays.unfinished(), self.subscriptions)
+        await self.replays.take_up(await self.sharing.unfinished(left), self.subscriptions)
         self._open = await take_up(
-            everyone, self.replays.subscriptions(), self._shared, self._store
+            everyone, self.replays.subscriptions(), self._shared, self._store, left
         )
-        for subscription in self.subscriptions.values():
-            subscription.start()
-        self.replays.start()
-        self.retries.start([(s, self._retry_store(s)) for s in everyone])
-        self._saver = self._loop.create_task(self._save_regularly(), name="cursors")
+        self.replays.forget(left.listeners - share.listeners)
+        self.sharing.begin(share, self.inline)
+        self._saver.start(Readers(self.retries, self.replays, self._keep_up))
 
     def _entries(self, mode: str) -> list[Registered]:
         return [e for e in self._registry.by_name.values() if e.listener.mode == mode]
@@ -172,7 +171,7 @@ class Dispatcher:
         Those that had caught up would otherwise move on with what is shown from now on.
         """
         frozen = [
-            Cursor(name, lane, _cursor(progress, name, lane, None), caught_up=False)
+            Cursor(name, lane, progress.cursor(name, lane), caught_up=False)
             for (name, lane), saved in progress.cursors.items()
             if name not in self.subscriptions and saved.caught_up and name in progress.starts
         ]
@@ -186,20 +185,21 @@ class Dispatcher:
         if entry.listener.batch:
             start = first if first is not None else progress.starts[name]
             store = await self._store.open_batches(name, start)
-            self._check(store.cursor)
+            await self._check(store.cursor)
             return BatchSubscription(entry, store, self._shared)
-        lanes = {n: Lane(n, _cursor(progress, name, n, first)) for n in range(self._lanes)}
+        lanes = {
+            n: Lane(n, progress.cursor(name, n) if first is None else first)
+            for n in range(self._lanes)
+        }
         return Subscription(entry, lanes, self._shared)
 
-    def _check(self, *offsets: int) -> None:
-        """A log that ends before what listeners have seen of it has lost events."""
-        if (known := max(offsets)) > self.routed:
-            raise LogBehindError(f"the log ends at offset {self.routed}, listeners know {known}")
+    async def _check(self, *offsets: int) -> None:
+        """A log that ends before what listeners have seen of it has lost events.
 
-    def _retry_store(self, subscription: Subscription) -> RetryStore:
-        if isinstance(subscription, BatchSubscription):
-            return subscription.store.retries
-        return self._store.retries
+        Other nodes' may have seen what has come since this one looked.
+        """
+        if (known := max(offsets)) > self.routed and known > (end := await self._log.latest()):
+            raise LogBehindError(f"the log ends at offset {end}, listeners know {known}")
 
     def failure_places(self, listener: str | None) -> list[CursorStore | BatchStore]:
         """Where failures of a listener, or of any, are kept."""
@@ -232,17 +232,15 @@ class Dispatcher:
     async def stop(self, grace_seconds: float) -> None:
         """Let listeners finish what they hold, then save all cursors."""
         began = self._loop.time()
-        await self.retries.stop(grace_seconds)
-        await self.replays.stop(grace_seconds)
+        await self.retries.stop(self.sharing.listeners, grace_seconds)
+        await self.replays.stop(self.sharing.listeners, grace_seconds)
         grace_seconds = max(0.0, grace_seconds - (self._loop.time() - began))
         everyone = [*self.subscriptions.values(), *self.inline.values()]
         stops = [s.stop(grace_seconds) for s in everyone]
         for result in await asyncio.gather(*stops, return_exceptions=True):
             if isinstance(result, Exception):
                 _log.error("a listener did not stop cleanly: %s", result)
-        if self._saver is not None:
-            await end(self._saver)
-        await self._save()
+        await self._saver.stop()
 
     # Events
 
@@ -253,10 +251,10 @@ class Dispatcher:
             type_: [entry.listener.name for entry in find(type_).deferred]
             for type_ in {row[5] for row in commit.rows}
         }
-        for name, events in shares(commit, listened):
+        for name, events in shown(commit, listened):
             self.subscriptions[name].offer(events)
         self.routed = commit.first + len(commit.rows) - 1
-        self._moved.set()
+        self._saver.moved()
 
     @property
     def busy(self) -> bool:
@@ -272,62 +270,6 @@ class Dispatcher:
         """When the next failed delivery is tried again."""
         resting = [subscription.next_us for subscription in self.subscriptions.values()]
         return first_of([self.retries.next_us, *resting])
-
-    # Cursors
-
-    def record(self, failure: Failure) -> None:
-        """Note a failed delivery; saved with the next cursors."""
-        self.failures[failure.listener, failure.offset] = failure
-        self._moved.set()
-
-    def _recovered(self, listener: str, offset: int) -> None:
-        """Note that a delivery has failed no more."""
-        self.failures[listener, offset] = None
-        self._moved.set()
-
-    def _changed(self, listener: str, lane: Lane) -> None:
-        self._dirty[lane] = listener
-        self._moved.set()
-
-    async def _save_regularly(self) -> None:
-        while True:
-            await self._moved.wait()
-            self._moved.clear()
-            await asyncio.sleep(SAVE_SECONDS)
-            try:
-                await self._save()
-                await self._keep_up()
-            except Exception as error:  # noqa: BLE001 - the next round tries again
-                _log.error("cursors could not be saved: %s", error)
-                self._moved.set()
-                await asyncio.sleep(1.0)
-
-    async def _save(self) -> None:
-        dirty, news = self._dirty, self.failures.copy()
-        replays = self.replays.take_news()
-        if not (dirty or news or replays or self.routed != self._saved):
-            return
-        self._dirty = {}
-        cursors = [self._snapshot(lane, name) for lane, name in dirty.items() if lane.number >= 0]
-        failures = [failure for failure in news.values() if failure is not None]
-        done = [key for key, failure in news.items() if failure is None]
-        routed = self.routed
-        try:
-            await self._store.save(routed, cursors, failures, done, [each for _, each in replays])
-        except BaseException:
-            self.replays.not_saved(replays)
-            self._dirty = {**dirty, **self._dirty}
-            raise
-        self._saved = routed
-        for key in [k for k, failure in news.items() if self.failures[k] is failure]:
-            del self.failures[key]
-        self.retries.saved(failures)
-        self.replays.saved(replays)
-
-    def _snapshot(self, lane: Lane, listener: str) -> Cursor:
-        if lane.idle:
-            lane.cursor = max(lane.cursor, self.routed)
-        return Cursor(listener, lane.number, lane.cursor, lane.idle)
 
     async def _keep_up(self) -> None:
         for subscription in self.subscriptions.values():
@@ -346,7 +288,7 @@ class Dispatcher:
         for name, inline in self.inline.items():
             if (entry := registry.by_name.get(name)) is not None:
                 inline.reconfigure(_once(entry))
-            self._set_inline_pause(name)
+            inline.paused = name not in registry.by_name
 
     def hold(self, name: str, held: bool) -> None:
         """Pause a listener, or end that; one that is switched off stays off."""
@@ -354,22 +296,9 @@ class Dispatcher:
         if name in self.subscriptions:
             self._set_pause(name)
 
-    def suspend(self, suspended: bool) -> None:
-        """Let no listener begin anything until this is taken back: another node may be at it."""
-        self._suspended = suspended
-        for name, subscription in self.subscriptions.items():
-            self._set_pause(name)
-            if suspended:
-                subscription.forget_ahead()
-        for name in self.inline:
-            self._set_inline_pause(name)
-
-    def _set_inline_pause(self, name: str) -> None:
-        self.inline[name].paused = self._suspended or name not in self._registry.by_name
-
     def _set_pause(self, name: str) -> None:
         subscription = self.subscriptions[name]
-        if self._suspended or name in self._held or name not in self._registry.by_name:
+        if name in self._held or name not in self._registry.by_name:
             subscription.pause()
         elif subscription.paused:
             subscription.resume()
@@ -384,14 +313,9 @@ class Dispatcher:
         return sum(s.full_lanes for s in self.subscriptions.values())
 
 
-def _cursor(progress: Progress, name: str, lane: int, first: int | None) -> int:
-    """Where a listener stands in a lane: what was saved, or else where it was to begin."""
-    if first is not None:
-        return first
-    saved = progress.cursors.get((name, lane))
-    if saved is None:
-        return progress.starts[name]
-    return max(saved.offset, progress.routed) if saved.caught_up else saved.offset
+def is_plain(listener: Listener) -> bool:
+    """Whether its events are handled by lanes."""
+    return listener.mode == "async" and not listener.batch
 
 
 def _once(entry: Registered) -> Registered:

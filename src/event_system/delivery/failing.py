@@ -11,10 +11,11 @@ import msgspec
 from event_system.delivery.lane import Lane
 from event_system.delivery.ports import BLOCKING, DEAD, Failure
 from event_system.delivery.statistics import Statistics
-from event_system.delivery.verdicts import Policy, cut_off, fault_of, judge
+from event_system.delivery.verdicts import ENDED, Fault, Policy, cut_off, fault_of, judge
 from event_system.events.event import Event
 from event_system.events.registry import Registered
 from event_system.events.retry import Retry
+from event_system.kernel.errors import WorkerEndedError
 
 _log = logging.getLogger(__name__)
 
@@ -95,14 +96,19 @@ class Failing:
         name = self._owner.entry.listener.name
         context = {"listener": name, "eventId": event.id, "offset": event.offset}
         _log.error("a listener failed: %s", fault.error, extra={"context": context})
+        if isinstance(error, WorkerEndedError):
+            return self._interrupted(event, fault, attempts, parked=parked)
         return self._counted(judge(event, fault, attempts + 1, self._policy(parked=parked)))
 
     def cut_off(self, event: Event, attempts: int, *, parked: bool = False) -> Failure:
         """What it comes to that the end of the process cut an attempt off."""
+        fault = Fault(ENDED, "", self._desk.now_us())
+        return self._interrupted(event, fault, attempts, parked=parked)
+
+    def _interrupted(self, event: Event, fault: Fault, attempts: int, *, parked: bool) -> Failure:
         policy = self._policy(parked=parked)
         self._owner.statistics.interrupted += 1
-        now_us = self._desk.now_us()
-        return self._counted(cut_off(event, now_us, attempts + 1, policy, parked=parked))
+        return self._counted(cut_off(event, fault, attempts + 1, policy, parked=parked))
 
     def _policy(self, *, parked: bool) -> Policy:
         """What is parked never blocks."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from event_system.delivery.batches import BatchSubscription
 from event_system.delivery.dispatcher import Dispatcher
 from event_system.delivery.ports import CursorStore
@@ -12,12 +14,19 @@ class DeliveryHolds:
     """Implements `events.ports.Holds`.
 
     Every loaded listener counts, paused and switched-off ones too, and so does a replay of it;
-    one that is no longer loaded does not, or it would keep everything for ever.
+    one that is no longer loaded does not, or it would keep everything for ever. `elsewhere` has
+    the cursors of those that only other nodes have loaded.
     """
 
-    def __init__(self, dispatcher: Dispatcher, store: CursorStore) -> None:
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        store: CursorStore,
+        elsewhere: Callable[[], Mapping[str, Mapping[int, int]]],
+    ) -> None:
         self._dispatcher = dispatcher
         self._store = store
+        self._elsewhere = elsewhere
 
     def needed(self) -> Hold | None:
         routed = self._dispatcher.routed
@@ -28,6 +37,7 @@ class DeliveryHolds:
             for name, subscription in self._dispatcher.subscriptions.items()
             if (lanes := subscription.lanes.values())
         ]
+        holds += [Hold(min(c.values()), name) for name, c in self._elsewhere().items()]
         for name, run in self._dispatcher.replays.by_listener.items():
             replay = run.snapshot()
             if replay.state == "running":

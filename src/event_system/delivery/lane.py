@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from typing import Any
 
 from event_system.delivery.ports import Failure
 from event_system.events.event import Event
@@ -13,13 +15,16 @@ from event_system.kernel.clock import Timer
 class Lane:
     """Events read ahead of one listener, in order.
 
+    `held`: this process has the lane; else another has it or nobody, and nothing happens here.
     `cursor`: the effect of all events of the lane up to there is complete. `seen`: all events
     of the lane up to there were put into the channel, or are none of this listener's.
-    `behind`: the channel was full, so live events are passed by; they are read from the log
-    after `seen` once there is room. `busy`: a worker has it, it waits for one, or it waits until
+    `behind`: live events are passed by, as the channel was full or the lane is not held; they are
+    read from the log after `seen` once there is room. `busy`: a worker has it, it waits for one, or
+    it waits until
     `due_us` (else 0), when its first event, which has failed, is tried again; `timer` tells.
-    `failed` holds what is known to have failed above the cursor. `cell` is the lane's place on
-    the board.
+    `worker` is the task that has it in hand. `failed` holds what is known to have failed above the
+    cursor. `cell` is the lane's place on the board. `wary` is how many events are still handled
+    with care, as one of them may have ended the node that had the lane before.
     """
 
     __slots__ = (
@@ -31,9 +36,12 @@ class Lane:
             "cursor",
             "due_us",
             "failed",
+            "held",
             "number",
             "seen",
             "timer",
+            "wary",
+            "worker",
         ),
     )
 
@@ -42,12 +50,15 @@ class Lane:
         self.channel: deque[Event] = deque()
         self.cursor = cursor
         self.seen = cursor
-        self.behind = False
+        self.held = False
+        self.behind = True
         self.busy = False
         self.failed: dict[int, Failure] = {}
         self.due_us = 0
         self.timer: Timer | None = None
         self.cell = 0
+        self.wary = 0
+        self.worker: asyncio.Task[Any] | None = None
 
     def complete(self, routed: int) -> int:
         """The offset up to which all effects are complete, where all up to `routed` was shown."""
@@ -62,5 +73,14 @@ class Lane:
         """Keep only the first few events; the others, which are to be read again, come out."""
         while len(self.channel) > number:
             yield self.channel.pop()
-        self.seen = self.channel[-1].offset
+        self.seen = self.channel[-1].offset if self.channel else self.cursor
         self.behind = True
+
+
+def lag_of(lanes: Collection[Lane], routed: int, of: int) -> int:
+    """Events of these lanes that are not handled yet, where all up to `routed` was shown.
+
+    The listener has `of` lanes in all; for what is still in the log it is an upper bound.
+    """
+    unread = sum(max(routed - lane.seen, 0) for lane in lanes if lane.behind)
+    return sum(len(lane.channel) for lane in lanes) + -(-unread // max(of, 1))

@@ -30,6 +30,7 @@ class Pauses:
         self._now_us = now_us
         self._hold = hold
         self._timer: Timer | None = None
+        self._changes = 0
 
     async def start(self) -> None:
         """Take up the pauses that were asked for before; those that are over end now."""
@@ -40,12 +41,28 @@ class Pauses:
                 await self._store.drop(name)
 
     async def pause(self, name: str, until_us: int) -> None:
+        self._changes += 1
         await self._store.put(name, until_us)
+        self._changes += 1
         self._begin(name, until_us)
 
     async def resume(self, name: str) -> None:
+        self._changes += 1
         await self._store.drop(name)
+        self._changes += 1
         self._end(name)
+
+    async def look(self) -> None:
+        """Take over what other nodes were asked for."""
+        before = self._changes
+        found = await self._store.load()
+        if self._changes != before:
+            return  # what was found may be older than what is known
+        for name in self.until_us.keys() - found.keys():
+            self._end(name)
+        for name, until_us in found.items():
+            if until_us > self._now_us() and self.until_us.get(name) != until_us:
+                self._begin(name, until_us)
 
     @property
     def next_us(self) -> int | None:

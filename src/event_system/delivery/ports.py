@@ -62,10 +62,14 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class Parked(msgspec.Struct, frozen=True):
-    """A delivery that is due: what trying it again needs of its `Failure`."""
+    """A delivery that is due: what trying it again needs of its `Failure`.
+
+    `suspect`: the end of the process cut its last attempt off.
+    """
 
     offset: int
     attempts: int
+    suspect: bool = False
 
 
 class Due(msgspec.Struct, frozen=True):
@@ -197,51 +201,19 @@ class Step(msgspec.Struct, frozen=True):
     next: Place | None
 
 
-class Cells(Protocol):
-    """Numbers by place."""
-
-    def __getitem__(self, place: int, /) -> int: ...
-    def __setitem__(self, place: int, value: int, /) -> None: ...
-
-
-class Board(Protocol):
-    """Which events are being handled right now; survives `kill -9`, costs a memory write.
-
-    `cells[n]` is the offset that place `n` handles, 0 while it handles none; `cells[n + 1]` is
-    the last offset where it handles a batch. `cells[n - 1]` is the sign of the place's key. A
-    place with an empty key is nobody's, its sign 0: whoever uses it writes another's sign there
-    while that one handles the offset.
-    """
-
-    @property
-    def cells(self) -> Cells: ...
-
-    def claims(self, keys: Sequence[str]) -> dict[str, list[tuple[int, int]]]:
-        """What the process before had in hand when it ended: first and last offsets, by key."""
-
-    def lay(self, keys: Sequence[str]) -> list[int]:
-        """Forget the claims and give every key a place."""
-
-
-class InlinePlaces(msgspec.Struct, frozen=True):
-    """Places on the board for sync listeners: one for each event on its way through them.
-
-    A place is known by the cell of its sign, which the cell of its offset follows. `signs` are the
-    listeners' by name. When all of `open` are taken, the `spare` one shows the last of the others.
-    """
-
-    cells: Cells
-    signs: dict[str, int]
-    open: list[int]
-    spare: int
-
-
 class Progress(msgspec.Struct, frozen=True):
     """All that is known at start. `starts` maps each known listener to its first cursor."""
 
     routed: int
     starts: dict[str, int]
     cursors: dict[tuple[str, int], Cursor]
+
+    def cursor(self, listener: str, lane: int) -> int:
+        """Where a known listener stands in a lane: what was saved, or else where it began."""
+        saved = self.cursors.get((listener, lane))
+        if saved is None:
+            return self.starts[listener]
+        return max(saved.offset, self.routed) if saved.caught_up else saved.offset
 
 
 class PauseStore(Protocol):
@@ -343,6 +315,12 @@ class BatchStore(Protocol):
         """The same tables, with a cursor for the replay of this mark beside the live one.
 
         A new one begins after offset `start`. There is one at a time.
+        """
+
+    async def refresh(self) -> int:
+        """Read the cursor anew: another process may have moved it.
+
+        Raises `StorageError`, also where a transaction of this one does not end.
         """
 
     async def begin(self) -> Transaction:

@@ -7,7 +7,8 @@ next end of the process names the one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 from event_system.delivery.batches import BatchSubscription
 from event_system.delivery.lane import Lane
@@ -19,8 +20,12 @@ from event_system.delivery.ports import (
     CursorStore,
     Failure,
 )
+from event_system.delivery.share import Share
 from event_system.delivery.subscription import Subscription
 from event_system.delivery.surroundings import Shared
+
+Claims: TypeAlias = Mapping[str, Sequence[tuple[int, int]]]
+"""First and last offsets in hand, by the keys of places."""
 
 OPEN_PLACES = 1024
 """For events on their way through sync listeners; more at once share one of them."""
@@ -31,19 +36,18 @@ async def take_up(
     replaying: Mapping[str, Subscription],
     shared: Shared,
     store: CursorStore,
+    left: Share,
 ) -> list[int]:
     """Prepare subscriptions that have not started yet, and give them their places on the board.
 
-    What is counted is kept before the board forgets it. `replaying` has the subscriptions of
-    replays by listener. What comes back are the board's places that are nobody's.
+    Of what the process before had in hand, that is counted which it has `left` to this one, and
+    kept before the board forgets it. `replaying` has the subscriptions of replays by listener.
+    What comes back are the board's places that are nobody's.
     """
-    await _know_failures(subscriptions, store)
+    await know_failures({s: s.within(left) for s in subscriptions}, store)
     keys = [key for s in subscriptions for key in (*_keys(s), *_replay_keys(s))]
     claims = shared.board.claims(keys)
-    for subscription in subscriptions:
-        await _count(_keys(subscription), claims, subscription, shared, store)
-    for child in replaying.values():
-        await _count(_replay_keys(child), claims, child, shared, store)
+    await count_left(subscriptions, replaying, shared, store, left, claims)
     places = iter(shared.board.lay([*keys, *[""] * OPEN_PLACES]))
     for subscription in subscriptions:
         for lane in subscription.lanes.values():
@@ -53,23 +57,46 @@ async def take_up(
     return list(places)
 
 
-async def _count(
-    keys: Mapping[str, Lane | None],
-    claims: Mapping[str, list[tuple[int, int]]],
-    subscription: Subscription,
+async def count_left(
+    subscriptions: Collection[Subscription],
+    replaying: Mapping[str, Subscription],
     shared: Shared,
     store: CursorStore,
+    share: Share,
+    claims: Claims,
 ) -> None:
-    for key in keys.keys() & claims.keys():
-        for first, last in claims[key]:
-            await _Claim(subscription, keys[key]).count(shared, store, first, last)
+    """Count what whoever had a share before had in hand: these claims, and what it has shown."""
+    places = [(s, _keys_in(s, share)) for s in subscriptions]
+    places += [(s, _replay_keys(s)) for name, s in replaying.items() if name in share.listeners]
+    shown = await shared.board.shown([key for _, keys in places for key in keys])
+    for subscription, keys in places:
+        for key, lane in keys.items():
+            ranges = {*claims.get(key, ()), *((at, at) for at in [shown.get(key)] if at)}
+            for first, last in ranges:
+                await _Claim(subscription, lane).count(shared, store, first, last)
+    await shared.board.forget(shown)
 
 
 def _keys(subscription: Subscription) -> dict[str, Lane | None]:
     """The subscription's places on the board: those of its lanes, and those of its retries."""
-    name = subscription.name
-    lanes: dict[str, Lane | None] = {f"{name}/{n}": lane for n, lane in subscription.lanes.items()}
-    return lanes | {f"{name}/retry-{n}": None for n in range(subscription.retry_workers)}
+    return _lane_keys(subscription, subscription.lanes.values()) | _retry_keys(subscription)
+
+
+def _keys_in(subscription: Subscription, share: Share) -> dict[str, Lane | None]:
+    """Those of a share; what a sync listener has in hand is always its own node's."""
+    inline = INLINE_LANE in subscription.lanes
+    lanes = subscription.lanes.values() if inline else subscription.within(share)
+    retries = _retry_keys(subscription) if subscription.name in share.listeners else {}
+    return _lane_keys(subscription, lanes) | retries
+
+
+def _lane_keys(subscription: Subscription, lanes: Iterable[Lane]) -> dict[str, Lane | None]:
+    return {f"{subscription.name}/{lane.number}": lane for lane in lanes}
+
+
+def _retry_keys(subscription: Subscription) -> dict[str, Lane | None]:
+    count = subscription.retry_workers
+    return {f"{subscription.name}/retry-{n}": None for n in range(count)}
 
 
 def _replay_keys(subscription: Subscription) -> dict[str, Lane | None]:
@@ -78,22 +105,20 @@ def _replay_keys(subscription: Subscription) -> dict[str, Lane | None]:
     return {f"{name}/replay-{n}": lane for n, lane in subscription.lanes.items()}
 
 
-async def _know_failures(subscriptions: Iterable[Subscription], store: CursorStore) -> None:
-    plain = {
-        s.name: s
-        for s in subscriptions
-        if not isinstance(s, BatchSubscription) and INLINE_LANE not in s.lanes
-    }
-    cursors = [lane.cursor for s in plain.values() for lane in s.lanes.values()]
-    if cursors:
-        for failure in await store.failures_after(min(cursors)):
-            if failure.listener in plain:
-                _keep(plain[failure.listener].lanes[failure.lane], failure)
-    for subscription in subscriptions:
+async def know_failures(lanes: Mapping[Subscription, Collection[Lane]], store: CursorStore) -> None:
+    """Let lanes, which are those of their subscriptions, know what has failed above their cursors."""
+    plain: dict[tuple[str, int], Lane] = {}
+    for subscription, mine in lanes.items():
         if isinstance(subscription, BatchSubscription):
-            (lane,) = subscription.lanes.values()
-            for failure in await subscription.store.failures_after(lane.cursor):
-                _keep(lane, failure)
+            for lane in mine:
+                for failure in await subscription.store.failures_after(lane.cursor):
+                    _keep(lane, failure)
+        else:
+            plain |= {(subscription.name, lane.number): lane for lane in mine}
+    if plain:
+        for failure in await store.failures_after(min(lane.cursor for lane in plain.values())):
+            if (key := (failure.listener, failure.lane)) in plain:
+                _keep(plain[key], failure)
 
 
 def _keep(lane: Lane, failure: Failure) -> None:

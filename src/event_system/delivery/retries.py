@@ -11,9 +11,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import AsyncExitStack
 from typing import Protocol
 
+from event_system.delivery.care import in_turn
 from event_system.delivery.ports import DEAD, RETRYING, Failure, Parked, RetryStore
 from event_system.delivery.surroundings import Shared
 from event_system.delivery.watch import Slot
@@ -22,6 +24,8 @@ from event_system.kernel.clock import Timer, first_of
 
 SLICE = 256
 """Deliveries that a pump takes in hand at once."""
+WARY_RETRIES = 1000
+"""Deliveries of a forsaken listener that are tried again with care; see `Lane.wary`."""
 SAVE_SECONDS = 0.025
 """How often their outcomes are saved."""
 LONGEST_WAIT_SECONDS = 60.0
@@ -51,9 +55,10 @@ class Retrier(Protocol):
 
 
 class RetryPump:
-    """Tries the parked deliveries of one listener again."""
+    """Tries the parked deliveries of one listener again, the first `wary` ones with care."""
 
-    def __init__(self, retrier: Retrier, store: RetryStore, shared: Shared) -> None:
+    def __init__(self, retrier: Retrier, store: RetryStore, shared: Shared, wary: int) -> None:
+        self._wary = wary
         self._retrier = retrier
         self._store = store
         self._shared = shared
@@ -122,6 +127,16 @@ class RetryPump:
             await asyncio.wait([self._task], timeout=1.0)
         await self._save()
 
+    async def abandon(self) -> None:
+        """End at once, and forget what is not saved."""
+        self._closing = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=1.0)
+        self._failures, self._done = [], []
+
     async def _run(self) -> None:
         while not self._closing:
             if self._retrier.paused or not await self._save():
@@ -148,30 +163,39 @@ class RetryPump:
         if not events:
             self._failures.extend(self._gone(row) for row in rows)
             return
-        queue = deque((events[r.offset], r.attempts) for r in rows if r.offset in events)
+        queue = deque((events[row.offset], row) for row in rows if row.offset in events)
         cells = self._retrier.retry_cells[: len(queue)]
-        await asyncio.gather(*(self._work(queue, cell) for cell in cells))
+        wary = self._wary > 0
+        self._wary = max(0, self._wary - len(queue))
+        await asyncio.gather(*(self._work(queue, cell, wary=wary) for cell in cells))
 
-    async def _work(self, queue: deque[tuple[Event, int]], cell: int) -> None:
+    async def _work(self, queue: deque[tuple[Event, Parked]], cell: int, *, wary: bool) -> None:
         """Handle events of the queue, beside others that do."""
-        cells, retrier = self._shared.cells, self._retrier
+        cells, retrier, board = self._shared.cells, self._retrier, self._shared.board
         task = asyncio.current_task()
         assert task is not None
         with self._shared.watch.slot() as slot:
             while queue and not (self._closing or retrier.paused):
-                event, attempts = queue.popleft()
-                cells[cell + 1], cells[cell] = event.offset, event.offset
-                try:
-                    failure = await retrier.retry(event, attempts, slot)
-                finally:
-                    cells[cell] = 0
+                event, parked = queue.popleft()
+                async with AsyncExitStack() as turn:
+                    if parked.suspect:
+                        await turn.enter_async_context(in_turn(cell, slot, self._shared))
+                    if wary:
+                        await board.show(cell, event.offset)
+                    cells[cell + 1], cells[cell] = event.offset, event.offset
+                    try:
+                        failure = await retrier.retry(event, parked.attempts, slot)
+                    finally:
+                        cells[cell] = 0
                 if failure is None:
                     self._done.append((retrier.name, event.offset))
                 else:
                     self._failures.append(failure)
-                if self._shared.watch.monotonic() - self._saved > SAVE_SECONDS:
+                if wary or self._shared.watch.monotonic() - self._saved > SAVE_SECONDS:
                     await self._save()
                 await asyncio.sleep(0)
+            if wary:
+                await board.show(cell, 0)
 
     def _gone(self, row: Parked) -> Failure:
         now_us = self._shared.now_us()
@@ -212,10 +236,13 @@ class Retries:
         self._shared = shared
         self._pumps: dict[str, RetryPump] = {}
 
-    def start(self, retriers: Sequence[tuple[Retrier, RetryStore]]) -> None:
-        """Take up what is parked."""
+    def start(
+        self, retriers: Iterable[tuple[Retrier, RetryStore]], forsaken: Collection[str]
+    ) -> None:
+        """Take up what is parked for these listeners; with care where they are forsaken."""
         for retrier, store in retriers:
-            self._pumps[retrier.name] = RetryPump(retrier, store, self._shared)
+            wary = WARY_RETRIES if retrier.name in forsaken else 0
+            self._pumps[retrier.name] = RetryPump(retrier, store, self._shared, wary)
             self._pumps[retrier.name].wake(0)
 
     def wake(self, listener: str | None, due_us: int) -> None:
@@ -240,8 +267,17 @@ class Retries:
             if failure.state == RETRYING:
                 self.wake(failure.listener, failure.at_us)
 
-    async def stop(self, grace_seconds: float) -> None:
-        stops = [pump.stop(grace_seconds) for pump in self._pumps.values()]
+    async def stop(self, listeners: Collection[str], grace_seconds: float) -> None:
+        """Try nothing more of these listeners; what is in hand may end within the grace."""
+        mine = [name for name in listeners if name in self._pumps]
+        stops = [self._pumps[name].stop(grace_seconds) for name in mine]
         for result in await asyncio.gather(*stops, return_exceptions=True):
             if isinstance(result, Exception):
                 _log.error("retries did not stop cleanly: %s", result)
+        for name in mine:
+            del self._pumps[name]
+
+    async def abandon(self) -> None:
+        """Try nothing more, at once; what is not saved is forgotten."""
+        pumps, self._pumps = self._pumps, {}
+        await asyncio.gather(*(pump.abandon() for pump in pumps.values()))

@@ -13,8 +13,8 @@ WINDOW_SECONDS = 60
 class Statistics:
     """Totals of one listener, and its rates over the last minute.
 
-    `retries` are attempts after the first, `interrupted` those that the end of the process before
-    cut off, `dead` events that became dead letters.
+    `retries` are attempts after the first, `interrupted` those that the end of a process cut off,
+    `dead` events that became dead letters.
     """
 
     __slots__ = ("_marks", "dead", "errors", "handled", "interrupted", "last_error", "retries")
@@ -49,12 +49,26 @@ class Statistics:
 
 
 class Observed(msgspec.Struct, frozen=True):
-    """A slice of finished calls of one listener: how long each took, and its event's age."""
+    """A slice of finished calls of one listener: how long each took, and its event's age.
+
+    `traced` is the slowest call whose event has a traceparent: its place, and that.
+    """
 
     listener: str
     durations: Sequence[float]
     ages: Sequence[float]
     errors: int
+    traced: tuple[int, str] | None = None
 
 
 Observer = Callable[[Observed], None]
+
+
+def slowest_traced(
+    durations: Sequence[float], traces: Sequence[str | None]
+) -> tuple[int, str] | None:
+    """The place of the slowest call among those with a traceparent, and that."""
+    if not any(traces):
+        return None
+    at = max((at for at, trace in enumerate(traces) if trace), key=durations.__getitem__)
+    return at, str(traces[at])

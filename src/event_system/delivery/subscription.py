@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-from event_system.delivery.calls import prepare
+from event_system.delivery.attempts import Attempts
+from event_system.delivery.care import WARY_EVENTS, Handling, with_care, with_suspicion
 from event_system.delivery.failing import Failing
-from event_system.delivery.lane import Lane
-from event_system.delivery.matching import chosen
+from event_system.delivery.lane import Lane, lag_of
 from event_system.delivery.ports import Failure
-from event_system.delivery.statistics import Observed, Statistics
+from event_system.delivery.reading import Reading
+from event_system.delivery.share import Share
+from event_system.delivery.statistics import Observed, Statistics, slowest_traced
 from event_system.delivery.surroundings import Shared
 from event_system.delivery.watch import Slot
+from event_system.delivery.workers import Workers
 from event_system.events.event import Event
 from event_system.events.registry import Registered
 from event_system.kernel.clock import first_of
-from event_system.kernel.errors import StorageError
 from event_system.kernel.patterns import AnyPattern
 
 SLICE = 128
@@ -28,9 +28,6 @@ PAUSED_SECONDS = 1.0
 """How often what is due looks whether its listener is still paused."""
 
 CHANNEL_BYTES = 16 * 1024 * 1024
-PAGE = 1000
-AGAIN_SECONDS = 1.0
-"""How long nobody reads the log, or works, for a listener where that has failed: it may be away."""
 
 _log = logging.getLogger(__name__)
 
@@ -45,15 +42,12 @@ class Subscription:
         self.paused = False
         self._shared = shared
         self._bytes = 0
-        self._ready: deque[Lane] = deque()
-        self._workers: set[asyncio.Task[None]] = set()
-        self._reading: asyncio.Task[None] | None = None
-        self._hiring: asyncio.TimerHandle | None = None
-        self._leader = 0
-        self._call, self._threads = prepare(entry.listener, shared.loop)
+        self._workers = Workers(self, shared)
+        self._reading = Reading(self, shared)
+        self._attempts = Attempts(entry.listener, shared)
         self.matches = AnyPattern(entry.listener.patterns)
         self.failing = Failing(self, shared)
-        self.retry_workers = min(entry.listener.workers or shared.settings.async_workers, 16)
+        self.retry_workers = min(self.most_workers, 16)
         self.retry_cells: list[int] = []
         self.replay_cells: dict[int, int] = {}
 
@@ -67,6 +61,11 @@ class Subscription:
         return self._shared.settings.async_channel_size
 
     @property
+    def hand(self) -> int:
+        """Events of a lane that a handler may have in its hands at once."""
+        return max(self.entry.listener.batch, 1)
+
+    @property
     def full_lanes(self) -> int:
         return sum(1 for lane in self.lanes.values() if len(lane.channel) >= self.capacity)
 
@@ -76,17 +75,15 @@ class Subscription:
 
     def lag(self) -> int:
         """Events not handled yet; for those still in the log an upper bound."""
-        routed, lanes = self._shared.routed(), max(len(self.lanes), 1)
-        unread = sum(max(routed - lane.seen, 0) for lane in self.lanes.values() if lane.behind)
-        return self.queued + -(-unread // lanes)
+        return lag_of(self.lanes.values(), self._shared.routed(), len(self.lanes))
 
     @property
     def busy(self) -> bool:
         """Whether it reads or handles, or is about to."""
-        if self._workers or self._reading is not None:
+        if self._workers.busy or self._reading.active:
             return True
-        lanes = self.lanes.values()
-        return not self.paused and any(not (lane.idle or lane.due_us) for lane in lanes)
+        held = [lane for lane in self.lanes.values() if lane.held]
+        return not self.paused and any(not (lane.idle or lane.due_us) for lane in held)
 
     @property
     def next_us(self) -> int | None:
@@ -132,61 +129,92 @@ class Subscription:
     def _make_ready(self, lane: Lane) -> None:
         lane.busy = True
         self._shared.changed(self.name, lane)
-        self._ready.append(lane)
-        self._hire()
+        self._workers.add(lane)
 
     def _fall_behind(self, lane: Lane) -> None:
         lane.behind = True
         self._shared.changed(self.name, lane)
         if not self.paused:
             self._shared.full()
-            self.read_on()
+            self._reading.go_on()
 
-    def start(self) -> None:
-        """Begin with what the log holds after the cursors."""
-        for lane in self.lanes.values():
+    # Lanes come and go
+
+    def within(self, share: Share) -> list[Lane]:
+        """The lanes that are in a share."""
+        return [self.lanes[number] for number in sorted(share.lanes.get(self.name, ()))]
+
+    def at_work(self) -> list[Lane]:
+        """The lanes that are held, or still in a worker's hand."""
+        return [lane for lane in self.lanes.values() if lane.held or lane.worker is not None]
+
+    def beware(self, lanes: Iterable[Lane]) -> None:
+        """Handle the next events of these lanes with care."""
+        for lane in lanes:
+            lane.wary = WARY_EVENTS
+
+    def renew(self, number: int, cursor: int) -> None:
+        """Forget what was known of a lane that is not held: it stands at this cursor now.
+
+        It is another lane: a handler may not have ended yet that knows the one before.
+        """
+        before, fresh = self.lanes[number], Lane(number, cursor)
+        fresh.cell = before.cell
+        self.lanes[number] = fresh
+
+    def take(self, lanes: Iterable[Lane]) -> None:
+        """Have lanes from now on, and begin with what the log holds after their cursors."""
+        for lane in lanes:
+            lane.held = True
             lane.behind = lane.seen < self._shared.routed()
             self._shared.changed(self.name, lane)
-        self.read_on()
+        self._reading.go_on()
+
+    async def release(self, lanes: Collection[Lane], grace_seconds: float) -> None:
+        """Give lanes up for good. What is in hand may end within the grace, nothing else begins.
+
+        Their cursors are exact then. What comes of a handler that does not even end when it is
+        cancelled counts no more.
+        """
+        for lane in lanes:
+            self._let_go(lane)
+        await self._workers.let_go(lanes, grace_seconds)
+        for lane in lanes:
+            self._empty(lane)
+            self._shared.changed(self.name, lane)
+
+    def _let_go(self, lane: Lane) -> None:
+        if lane.idle:
+            lane.cursor = lane.seen = max(lane.cursor, self._shared.routed())
+        lane.held, lane.behind = False, True
+        if lane.worker is not None:
+            self._forget_beyond(self.hand, lane)
+        elif lane.timer is not None:
+            lane.timer.cancel()
+        elif lane.busy:
+            self._workers.withdraw(lane)
+
+    def _empty(self, lane: Lane) -> None:
+        """Keep of a lane that is given up only its cursor."""
+        self._forget_beyond(0, lane)
+        lane.busy, lane.due_us, lane.timer = False, 0, None
+        lane.failed.clear()
 
     # Reading from the log
 
-    def read_on(self) -> None:
-        """Read from the log for lanes that are behind, unless that is going on already."""
-        if self._reading is None and not self.paused and any(self._readable()):
-            self._reading = self._shared.loop.create_task(self._read())
-            self._reading.add_done_callback(self._read_ended)
-
-    def _readable(self) -> list[Lane]:
+    def readable(self) -> list[Lane]:
+        """Lanes that are behind and have room for more."""
         half, roomy = self.capacity // 2, self._bytes <= CHANNEL_BYTES // 2
         return [
             lane
             for lane in self.lanes.values()
             if lane.behind
+            and lane.held
             and not lane.due_us
             and (not lane.channel or (roomy and len(lane.channel) <= half))
         ]
 
-    async def _read(self) -> None:
-        while not self.paused and (lanes := self._readable()):
-            self._leader += 1
-            leader = lanes[self._leader % len(lanes)]
-            group = {lane.number: lane for lane in lanes if lane.seen >= leader.seen}
-            await self._read_page(leader.seen, group)
-
-    async def _read_page(self, after: int, group: dict[int, Lane]) -> None:
-        wanted = None if len(group) == len(self.lanes) else frozenset(group)
-        seen = {number: lane.seen for number, lane in group.items()}
-        page = await self._shared.log.read(after, PAGE, wanted)
-        for number in [n for n, lane in group.items() if lane.seen != seen[n]]:
-            del group[number]  # it has begun to block meanwhile, and forgot what it had read
-        self._take(chosen(page.events, self.matches), group)
-        for lane in group.values():
-            lane.seen = max(lane.seen, page.through)
-            lane.behind = lane.seen < self._shared.routed()
-            self._shared.changed(self.name, lane)
-
-    def _take(self, events: Sequence[Event], group: dict[int, Lane]) -> None:
+    def take_read(self, events: Sequence[Event], group: dict[int, Lane]) -> None:
         """Put read events into their channels; a lane that is full leaves the group."""
         for event in events:
             lane = group.get(self.lane_of(event).number)
@@ -197,79 +225,52 @@ class Subscription:
             else:
                 del group[lane.number]
 
-    def _read_ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()):
-            _log.error("reading the log for %s failed: %s", self.name, error)
-            self._shared.loop.call_later(AGAIN_SECONDS, self._read_again)
-        elif task.cancelled():
-            self._reading = None
-        else:
-            self._read_again()
+    # Handling
 
-    def _read_again(self) -> None:
-        self._reading = None
-        self.read_on()
+    @property
+    def most_workers(self) -> int:
+        return self.entry.listener.workers or self._shared.settings.async_workers
 
-    # Workers
-
-    def _hire(self) -> None:
-        limit = self.entry.listener.workers or self._shared.settings.async_workers
-        if len(self._workers) < limit:
-            task = self._shared.loop.create_task(self._work(), name=f"listener {self.name}")
-            self._workers.add(task)
-            task.add_done_callback(self._worker_ended)
-
-    async def _work(self) -> None:
-        with self._shared.watch.slot() as slot:
-            while self._ready:
-                lane = self._ready.popleft()
-                try:
-                    await self._handle_slice(lane, slot)
-                finally:
-                    self._put_back(lane)
-                await asyncio.sleep(0)
-            self._workers.discard(slot.task)  # from here on a new event hires anew
-
-    def _worker_ended(self, task: asyncio.Task[None]) -> None:
-        self._workers.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            trace = None if isinstance(error, StorageError) else error
-            _log.error("a worker of %s failed: %s", self.name, error, exc_info=trace)
-            self._hiring = self._shared.loop.call_later(AGAIN_SECONDS, self._hire)
-
-    def _put_back(self, lane: Lane) -> None:
+    def put_down(self, lane: Lane) -> bool:
+        """A worker has handled a slice; whether there is more to do at once."""
         self._shared.cells[lane.cell] = 0
         lane.busy = bool(lane.channel)
+        if not lane.held:
+            return False
         if lane.due_us:
             self._wait(lane)
-        elif lane.busy:
-            self._ready.append(lane)
         self._shared.changed(self.name, lane)
         if lane.behind:
-            self.read_on()
+            self._reading.go_on()
+        return lane.busy and not lane.due_us
 
-    async def _handle_slice(self, lane: Lane, slot: Slot) -> None:
+    async def handle_slice(self, lane: Lane, slot: Slot) -> None:
         """Handle the next events of a lane, one after the other, each isolated and timed."""
         durations: list[float] = []
         ages: list[float] = []
+        traces: list[str | None] = []
         errors = 0
         monotonic = self._shared.watch.monotonic
         started = monotonic()
         wall_us = self._shared.now_us() - started * 1e6
         channel, condition, failed = lane.channel, self.entry.condition, lane.failed
         cells, cell = self._shared.cells, lane.cell
-        for _ in range(SLICE):
-            if not channel:
-                break
+        handle = self._handling(lane)
+        left = SLICE
+        while left and channel:
+            left -= 1
             event = channel[0]
             cells[cell] = event.offset
             if failed and self.failing.rests(lane, event):
                 pass
             elif condition is None or condition(event):
-                error = await self.handle(event, slot, started)
+                error = await handle(event, slot, started)
+                if not channel:
+                    break  # nobody waited for it any more
                 finished = monotonic()
                 durations.append(finished - started)
                 ages.append((wall_us + finished * 1e6 - event.received_us) / 1e6)
+                traces.append(event.traceparent)
                 started = finished
                 if error is not None:
                     errors += 1
@@ -284,26 +285,15 @@ class Subscription:
                 self._bytes -= len(event.raw)
             lane.cursor = event.offset
         self.statistics.count(len(durations), errors)
-        self._shared.observe(Observed(self.name, durations, ages, errors))
+        self._shared.observe(
+            Observed(self.name, durations, ages, errors, slowest_traced(durations, traces))
+        )
 
-    async def handle(self, event: Event, slot: Slot, started: float) -> BaseException | None:
-        """Call the handler, isolated and timed; its error."""
-        timeout = self.entry.listener.timeout
-        slot.deadline = started + timeout
-        self._shared.bind_trace(event.traceparent)
-        try:
-            await self._call(event)
-        except asyncio.CancelledError as error:
-            if not slot.expired:
-                if slot.task.cancelling():
-                    raise
-                return error  # the handler's own doing
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - isolation is the point
-            return error
-        if slot.expired:
-            slot.take_expiry()
-            return TimeoutError(f"took longer than its timeout of {timeout:g} s")
-        return None
+    def _handling(self, lane: Lane) -> Handling:
+        handle: Handling = self._attempts.make
+        if lane.wary:
+            handle = with_care(handle, lane, self._shared)
+        return with_suspicion(handle, lane, self._shared) if lane.failed else handle
 
     # Failures
 
@@ -328,13 +318,12 @@ class Subscription:
             lane.timer = self._shared.call_later(PAUSED_SECONDS, self._go_on, lane)
             return
         self.failing.take_up(lane)
-        self._ready.append(lane)
-        self._hire()
+        self._workers.add(lane)
 
     async def retry(self, event: Event, attempts: int, slot: Slot) -> Failure | None:
         """Handle a parked event once more, after `attempts` attempts; what a failure comes to."""
         started = (monotonic := self._shared.watch.monotonic)()
-        error = await self.handle(event, slot, started)
+        error = await self._attempts.make(event, slot, started)
         failed = int(error is not None)
         self.statistics.count(1, failed)
         self.statistics.retries += 1
@@ -363,14 +352,13 @@ class Subscription:
 
     def resume(self) -> None:
         self.paused = False
-        self.read_on()
+        self._reading.go_on()
 
     def forget_ahead(self) -> None:
         """Keep of what was read only what may be in a handler's hands; the rest is read again."""
-        hand = max(self.entry.listener.batch, 1)
         for lane in self.lanes.values():
-            if len(lane.channel) > hand:
-                self._forget_beyond(hand, lane)
+            if len(lane.channel) > self.hand:
+                self._forget_beyond(self.hand, lane)
 
     def _forget_beyond(self, number: int, lane: Lane) -> None:
         for event in lane.cut(number):
@@ -379,22 +367,13 @@ class Subscription:
     async def stop(self, grace_seconds: float) -> None:
         """Finish what is in the channels, for as long as that is granted."""
         self.paused = True
-        if self._hiring is not None:
-            self._hiring.cancel()
         for lane in self.lanes.values():
             if lane.timer is not None:
                 lane.timer.cancel()
-        if self._reading is not None:
-            self._reading.cancel()
-        if self._workers:
-            await asyncio.wait(self._workers, timeout=grace_seconds)
-        for task in list(self._workers):
-            task.cancel()
-        if self._workers:
-            await asyncio.wait(self._workers, timeout=1.0)
+        self._reading.stop()
+        await self._workers.stop(grace_seconds)
         self.close()
 
     def close(self) -> None:
         """End the handler's idle threads."""
-        if self._threads is not None:
-            self._threads.close()
+        self._attempts.close()

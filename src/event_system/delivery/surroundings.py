@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from event_system.delivery.board import Board, Cells
 from event_system.delivery.lane import Lane
-from event_system.delivery.ports import Board, Cells, Failure, Source
+from event_system.delivery.ports import Failure, Source
 from event_system.delivery.statistics import Observer
 from event_system.delivery.watch import Watch
 from event_system.events.retry import Retry
@@ -30,7 +31,7 @@ class Shared:
     `record` and `recovered` take failed deliveries and those that are so no more, to be saved
     with the cursors; `parked` takes failed ones that are saved already, `changed` a listener's
     name and a lane whose cursor has moved. `call_later` is for what is due by `now_us`.
-    `random()` is even between 0 and 1.
+    `random()` is even between 0 and 1. Whose turn it is among suspects holds `suspects`; see `care.py`.
     """
 
     log: Source
@@ -49,6 +50,7 @@ class Shared:
     random: Callable[[], float]
     full: Callable[[], None]
     bind_trace: Callable[[str | None], None]
+    suspects: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def cells(self) -> Cells:

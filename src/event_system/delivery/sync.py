@@ -15,8 +15,9 @@ from typing import Any, Final
 
 import msgspec
 
+from event_system.delivery.board import InlinePlaces
 from event_system.delivery.calls import Call, HandlerThreads, describe, prepare
-from event_system.delivery.ports import Failure, InlinePlaces
+from event_system.delivery.ports import Failure
 from event_system.delivery.statistics import Observed, Observer, Statistics
 from event_system.delivery.verdicts import Policy, fault_of, judge
 from event_system.delivery.watch import Watch

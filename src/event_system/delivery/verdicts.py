@@ -31,6 +31,11 @@ class Fault(msgspec.Struct, frozen=True):
     at_us: int
 
 
+def is_suspect(failure: Failure | None) -> bool:
+    """Whether it may end the process again that handles it: the last attempt was cut off so."""
+    return failure is not None and failure.error == ENDED
+
+
 def fault_of(error: BaseException, at_us: int) -> Fault:
     return Fault(describe(error), trace(error), at_us)
 
@@ -57,15 +62,15 @@ def judge(event: Event, fault: Fault, attempts: int, policy: Policy) -> Failure:
 
 
 def cut_off(
-    event: Event, at_us: int, attempts: int, policy: Policy, *, parked: bool = False
+    event: Event, fault: Fault, attempts: int, policy: Policy, *, parked: bool = False
 ) -> Failure:
-    """The failure after `attempts` attempts, the last of which the end of the process cut off.
+    """The failure after `attempts` attempts, the last of which the end of a process cut off.
 
     After the first one the event is handled again at once and, unless it was `parked`, in its
     order, whatever the policy: most likely it had no part in that end.
     """
-    failure = judge(event, Fault(ENDED, "", at_us), attempts, policy)
+    failure = judge(event, fault, attempts, policy)
     if attempts == 1 and failure.state != DEAD:
         state = RETRYING if parked else BLOCKING
-        return msgspec.structs.replace(failure, state=state, at_us=at_us)
+        return msgspec.structs.replace(failure, state=state, at_us=fault.at_us)
     return failure

@@ -91,6 +91,8 @@ class DeliveryView:
         )
 
     def _state(self, name: str, subscription: Subscription | None) -> str:
+        if name in self._away.removed.unserved:
+            return "unserved"
         if subscription is None or not subscription.paused:
             return "running"
         return "paused" if name in self._away.pauses.until_us else "stopped"

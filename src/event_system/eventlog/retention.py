@@ -88,8 +88,9 @@ class Retention:
         self._wake = asyncio.Event()
 
     def change(self, settings: RetentionSettings) -> None:
-        """Take over settings, and sweep now."""
+        """Take over settings, and sweep now, from the start of the log."""
         self.settings = settings
+        self._sweeps = 0
         self._wake.set()
 
     async def run(self) -> None:

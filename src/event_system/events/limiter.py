@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from operator import itemgetter
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from event_system.events.event import Row
 from event_system.events.limits import Buckets, Name, Rate, take_one
@@ -124,6 +124,20 @@ class _Kind:
         )
 
 
+class Want(NamedTuple):
+    """What a request takes from one bucket: so many events of this name."""
+
+    buckets: Buckets
+    key: Name
+    events: int
+    kind: _Kind
+    name: str
+
+    def refusal(self, wait: float) -> RateLimitedError:
+        """Why not, where the bucket has enough in `wait` seconds only."""
+        return self.kind.refusal(self.name, self.buckets.rate, wait)
+
+
 class Limiter:
     """All limits of a node. `active` is False where there are none. Loop thread only."""
 
@@ -166,15 +180,16 @@ class Limiter:
             buckets.take(key, after, self.now)
         return claims
 
-    def shares(self, sender: str, row: Row) -> tuple[Share, ...]:
-        """What an event counts for, until the limits are changed."""
-        asked = [
-            (kind, key, name)
-            for kind in self._kinds
-            for (key, name), _ in kind.asked(sender, [row])
-        ]
-        found = [(kind.buckets_of(key, name), key) for kind, key, name in asked]
-        return tuple([(buckets, key) for buckets, key in found if buckets is not None])
+    def wants(self, sender: str, rows: Sequence[Row]) -> tuple[Want, ...]:
+        """What a request takes from each bucket that it counts for."""
+        return tuple(self._wants(sender, rows))
+
+    def _wants(self, sender: str, rows: Sequence[Row]) -> Iterator[Want]:
+        for kind in self._kinds:
+            for (key, name), events in kind.asked(sender, rows):
+                buckets = kind.buckets_of(key, name)
+                if buckets is not None:
+                    yield Want(buckets, key, events, kind, name)
 
     def take_one(self, shares: Sequence[Share]) -> list[float] | None:
         """As `admit` for one event with these shares.
@@ -188,14 +203,12 @@ class Limiter:
     def _ask(self, sender: str, rows: Sequence[Row]) -> list[Claim]:
         now = self.now
         claims: list[Claim] = []
-        for kind in self._kinds:
-            for (key, name), events in kind.asked(sender, rows):
-                buckets = kind.buckets_of(key, name)
-                if buckets is not None:
-                    after = buckets.after(key, events, now)
-                    if wait := buckets.wait(after, events, now):
-                        raise kind.refusal(name, buckets.rate, wait)
-                    claims.append((buckets, key, after))
+        for want in self._wants(sender, rows):
+            buckets, key, events, _, _ = want
+            after = buckets.after(key, events, now)
+            if wait := buckets.wait(after, events, now):
+                raise want.refusal(wait)
+            claims.append((buckets, key, after))
         return claims
 
 

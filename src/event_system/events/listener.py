@@ -41,6 +41,7 @@ class Listener:
     `workers` is how many lanes are handled at once; None takes `event.async_workers`.
     `retry` says how often a failed event is tried; None takes `event.retry`. Meanwhile it is
     parked and the lane goes on (`on_failure="park"`), or the lane waits for it (`"block"`).
+    With `process` the handler runs in one of the node's `event.worker_processes`, if it has any.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Listener:
     workers: int | None = None
     retry: Retry | None = None
     on_failure: OnFailure = "park"
+    process: bool = False
 
     def __post_init__(self) -> None:
         for fault in _faults(self):
@@ -88,6 +90,12 @@ def _faults(listener: Listener) -> list[str]:
         "workers must be at least 1": listener.workers is None or listener.workers >= 1,
         "on_failure must be 'park' or 'block'": listener.on_failure in ("park", "block"),
         "a sync listener cannot block": listener.mode != "sync" or listener.on_failure == "park",
+        "a sync listener cannot have `process`: the sender waits for it": not (
+            listener.process and listener.mode == "sync"
+        ),
+        "a batch listener cannot have `process`: its transaction is the node's": not (
+            listener.process and listener.batch
+        ),
     }
     return [text for text, holds in rules.items() if not holds]
 
@@ -108,6 +116,7 @@ def listener(  # noqa: PLR0913 - a declaration reads best in one call
     workers: int | None = None,
     retry: Retry | None = None,
     on_failure: OnFailure = "park",
+    process: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Declare a function as listener; see `Listener` for the options.
 
@@ -129,6 +138,7 @@ def listener(  # noqa: PLR0913 - a declaration reads best in one call
             workers=workers,
             retry=retry,
             on_failure=on_failure,
+            process=process,
         )
         earlier = getattr(handler, _DECLARED, ())
         setattr(handler, _DECLARED, (*earlier, declared))

@@ -34,6 +34,7 @@ from event_system.kernel.errors import (
 from event_system.kernel.ids import IdFactory
 from event_system.kernel.lanes import id_key, source_key, subject_key, type_key
 from event_system.kernel.patterns import is_event_type
+from event_system.kernel.tasks import settle
 
 MAX_CACHED_NAMES = 10_000
 T = TypeVar("T")
@@ -273,7 +274,7 @@ class EventManager:
         if not rows:
             return []
         stored: asyncio.Future[Sequence[int]] = asyncio.get_running_loop().create_future()
-        self.store(rows, lambda appended: _settle(stored, appended))
+        self.store(rows, lambda appended: settle(stored, appended))
         offsets = await stored
         return [await self._receipt(row, at) for row, at in zip(rows, offsets, strict=True)]
 
@@ -281,15 +282,6 @@ class EventManager:
         if offset < 0:
             return Receipt(row[7], -offset, duplicate=True)
         return Receipt(row[7], offset, results=await self.run_sync(row, offset))
-
-
-def _settle(future: asyncio.Future[Sequence[int]], appended: Appended) -> None:
-    if future.done():  # the caller was cancelled; the event is stored all the same
-        return
-    if isinstance(appended, Exception):
-        future.set_exception(appended)
-    else:
-        future.set_result(appended)
 
 
 def _content_attributes(

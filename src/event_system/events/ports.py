@@ -73,6 +73,9 @@ class EventLog(Protocol):
         and `StorageError`; then nothing was stored.
         """
 
+    async def latest(self) -> int:
+        """The newest offset on stable storage; `head` may be a moment behind other nodes."""
+
     async def last_of(self, subject: str) -> int:
         """Where the last stored event of a subject stands; 0 where it has none."""
 
@@ -184,13 +187,16 @@ class CatalogueStore(Protocol):
     """Keeps the entries of the catalogue. What has returned is on stable storage."""
 
     def load(self) -> list[TypeEntry]:
-        """All entries, ordered by name. Called once, before anything else."""
+        """All entries, ordered by name. Blocks; not called while another call is under way."""
 
-    async def put(self, entry: TypeEntry) -> None:
-        """Keep an entry in place of the one with its name. Raises `StorageError`."""
+    async def put(self, entry: TypeEntry, before: TypeEntry | None) -> None:
+        """Keep an entry in place of `before`; None is for a name that has none.
 
-    async def delete(self, name: str) -> None:
-        """Forget an entry; nothing happens where there is none. Raises `StorageError`."""
+        Raises `TypeConflictError` where another is stored by now, and `StorageError`.
+        """
+
+    async def delete(self, before: TypeEntry) -> None:
+        """Forget an entry. Raises as `put` does."""
 
 
 class Transaction(Protocol):
@@ -232,8 +238,9 @@ class ListenerStatus(msgspec.Struct, frozen=True):
     `lag` is events not yet handled, `retrying` failed ones that are tried again, `dead` the dead
     letters; `cursors` maps a lane to the last offset whose effect is
     complete, `state` is `running`, `paused` (by an operator, until `paused_until`), `stopped`
-    (by configuration), `removed` (known, but no longer loaded) or `failed` (its module did not
-    load; see `last_error`).
+    (by configuration), `removed` (known, but no longer loaded), `failed` (its module did not
+    load; see `last_error`), `elsewhere` (other nodes have loaded it, this one has not) or
+    `unserved` (no live node that runs async listeners has loaded it).
     """
 
     name: str

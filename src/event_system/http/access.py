@@ -1,8 +1,12 @@
-"""Who may ask, and with which parameters: checked before every route's handler."""
+"""Who may ask, and with which parameters: checked before every route's handler.
+
+All are coroutines: plain functions the framework would send to the loop's threads, all of which
+listeners may hold.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -14,7 +18,7 @@ from event_system.http.app import Services
 from event_system.kernel.errors import InvalidQueryError, UnsupportedEncodingError
 
 Connection = ASGIConnection[Any, Any, Any, Any]
-Guard = Callable[[Connection, BaseRouteHandler], None]
+Guard = Callable[[Connection, BaseRouteHandler], Awaitable[None]]
 
 OPEN = "open"
 """Set to True in a route's `opt`, it lets anybody ask."""
@@ -27,21 +31,21 @@ READS_QUERY = "reads_query"
 def require_key(services: Services) -> Guard:
     """Let only those in who are known; raises `UnauthorizedError`."""
 
-    def guard(connection: Connection, handler: BaseRouteHandler) -> None:
+    async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
         if not handler.opt.get(OPEN):
             services.identify(dict(connection.scope["headers"]))
 
     return guard
 
 
-def refuse_packed_bodies(connection: Connection, handler: BaseRouteHandler) -> None:
+async def refuse_packed_bodies(connection: Connection, handler: BaseRouteHandler) -> None:
     """Only events may come packed; elsewhere a body would be taken for something malformed."""
     coding = dict(connection.scope["headers"]).get(b"content-encoding")
     if coding is not None and not handler.opt.get(UNPACKS):
         raise UnsupportedEncodingError(f"the body is encoded as {coding[:80].decode('latin-1')!r}")
 
 
-def refuse_unknown_parameters(connection: Connection, handler: BaseRouteHandler) -> None:
+async def refuse_unknown_parameters(connection: Connection, handler: BaseRouteHandler) -> None:
     """A misspelt parameter is refused by name instead of being ignored, a repeated one too.
 
     Open routes take none, and let pass what a load balancer may add.

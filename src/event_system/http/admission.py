@@ -14,7 +14,14 @@ from typing import NamedTuple
 
 from event_system.delivery.backlog import Backlog
 from event_system.events.event import Row
-from event_system.events.limiter import MAX_REMEMBERED, Limiter, Share, TypeRates, standings
+from event_system.events.limiter import (
+    MAX_REMEMBERED,
+    Limiter,
+    Share,
+    TypeRates,
+    Want,
+    standings,
+)
 from event_system.events.limits import Buckets
 from event_system.http.answer import Answer, Reply
 from event_system.http.limit_lines import LimitLines, limit_lines
@@ -35,6 +42,7 @@ class AdmissionSettings:
 class _Kept(NamedTuple):
     """What single events of one sender, source and type count for, and how that is told."""
 
+    wants: tuple[Want, ...]
     shares: tuple[Share, ...]
     lines: LimitLines | None
 
@@ -107,8 +115,42 @@ class Admission:
         if self._limiter.active:
             told = self._take_one(sender, rows[0]) if len(rows) == 1 else self._take(sender, rows)
             if told:
-                reply = partial(_tell, told, reply)
+                reply = partial(tell, told, reply)
         return self._leaving(rows[0][6], reply) if crowded else reply
+
+    def place(self, source: str, reply: Reply) -> Reply:
+        """As `admit` without the limits, for a request that waits to hear of them."""
+        if self.in_flight <= self._settings.max_in_flight // 2:
+            return reply
+        self._check_share(source)
+        return self._leaving(source, reply)
+
+    def wants(self, sender: str, rows: Sequence[Row]) -> Sequence[Want]:
+        """What a request takes from the limits; nothing where none concerns it."""
+        if not self._limiter.active:
+            return ()
+        if len(rows) > 1:
+            return self._limiter.wants(sender, rows)
+        who = sender, rows[0][3], rows[0][2]
+        return (self._kept.get(who) or self._keep(who, rows[0])).wants
+
+    def lines(
+        self, sender: str, rows: Sequence[Row], wants: Sequence[Want], waits: Sequence[float]
+    ) -> bytes:
+        """How it is told that what a request wanted is full again in so many seconds."""
+        if len(rows) == 1:
+            kept = self._kept.get((sender, rows[0][3], rows[0][2]))
+            if kept is not None and kept.wants is wants and kept.lines is not None:
+                return kept.lines.of(waits)
+        claims = zip(wants, waits, strict=True)
+        return limit_lines(standings([(want.buckets, want.key, at) for want, at in claims], 0.0))
+
+    def take(self, sender: str, rows: Sequence[Row]) -> bytes:
+        """Take a request's events from this node's limits; how that is told.
+
+        Raises `RateLimitedError`.
+        """
+        return self._take_one(sender, rows[0]) if len(rows) == 1 else self._take(sender, rows)
 
     def _check_share(self, source: str) -> None:
         held = self._shares.get(source, 0)
@@ -122,7 +164,7 @@ class Admission:
     def _take_one(self, sender: str, row: Row) -> bytes:
         """As `_take`, for much less: buckets and lines are found once, and seldom partly empty."""
         who = sender, row[3], row[2]
-        shares, lines = self._kept.get(who) or self._keep(who, row)
+        _, shares, lines = self._kept.get(who) or self._keep(who, row)
         if lines is None:
             return b""
         waits = self._limiter.take_one(shares)
@@ -134,12 +176,13 @@ class Admission:
         if len(self._kept) >= MAX_REMEMBERED:
             self._kept.clear()
             self._lines.clear()
-        shares = self._limiter.shares(who[0], row)
+        wants = self._limiter.wants(who[0], [row])
         lines = None
-        if shares:
-            every = tuple([buckets for buckets, _ in shares])
+        if wants:
+            every = tuple([want.buckets for want in wants])
             lines = self._lines.get(every) or self._lines.setdefault(every, LimitLines(every))
-        kept = self._kept[who] = _Kept(shares, lines)
+        shares = tuple([(want.buckets, want.key) for want in wants])
+        kept = self._kept[who] = _Kept(wants, shares, lines)
         return kept
 
     def _leaving(self, source: str, reply: Reply) -> Reply:
@@ -171,5 +214,6 @@ class Admission:
         self.held_bytes -= size
 
 
-def _tell(told: bytes, reply: Reply, answer: Answer) -> None:
+def tell(told: bytes, reply: Reply, answer: Answer) -> None:
+    """Answer with further lines in the head."""
     reply(Answer(answer.status, answer.body, answer.media_type, told + answer.lines))

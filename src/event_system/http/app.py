@@ -13,12 +13,15 @@ from datetime import datetime
 from typing import Any, Protocol, TypeAlias, cast
 from urllib.parse import unquote_to_bytes
 
+from event_system.cache.cache import Cache
 from event_system.delivery.dead_letters import DeadLetters
 from event_system.delivery.replays.replay import Mode, ReplayStatus
 from event_system.events.catalogue.catalogue import Catalogue
 from event_system.events.manager import EventManager
 from event_system.events.ports import Deliveries, EventLog, History, ListenerControl
+from event_system.http.alertmanager.services import ApiServices
 from event_system.http.answer import Answer
+from event_system.http.cluster_views import ClusterStatus
 from event_system.http.compression import compressing
 from event_system.http.export import Exports
 from event_system.http.health import Health
@@ -26,9 +29,13 @@ from event_system.http.ingest import Route
 from event_system.http.problems import MEDIA_TYPE, problem_body, problem_headers
 from event_system.http.reading import Headers
 from event_system.http.tail import LiveTail
+from event_system.incidents.manager import IncidentManager
 from event_system.kernel.clock import Clock
 from event_system.kernel.errors import EventSystemError, UnavailableError
+from event_system.kernel.threads import in_thread
 from event_system.logs.context import bind_trace
+from event_system.oncall.roster import OnCall
+from event_system.rum.intake import BeaconIntake
 from event_system.scheduling.delayed import DelayedEvents
 from event_system.scheduling.schedules import Schedules
 
@@ -78,7 +85,10 @@ class Services:
 
     `identify` gives the sender's name by the request's headers (lower case), and raises
     `UnauthorizedError` where keys are configured and none matches. `new_trace_id` makes 32 hex
-    digits for a request that failed unexpectedly and brought no trace.
+    digits for a request that failed unexpectedly and brought no trace. `monitoring` gives a
+    `prometheus.monitoring.Monitoring`, with which the query engine is loaded, and None on a node
+    that keeps no time series; `incidents`, `alerting` and `on_call` None on one that looks after
+    none. `feed_key` is what the addresses of calendar feeds are made from.
     """
 
     intake: Intake
@@ -95,10 +105,19 @@ class Services:
     health: Callable[[], Health]
     identify: Callable[[Mapping[bytes, bytes]], str]
     catalogue: Catalogue
+    cache: Cache
+    cluster: Callable[[], Awaitable[ClusterStatus]]
     clock: Clock
     new_trace_id: Callable[[], str]
     version: str
+    rum: BeaconIntake | None = None
     exports: Exports = field(default_factory=Exports)
+    monitoring: Callable[[], object | None] = lambda: None
+    incidents: Callable[[], IncidentManager | None] = lambda: None
+    alerting: Callable[[], ApiServices | None] = lambda: None
+    on_call: Callable[[], OnCall | None] = lambda: None
+    feed_key: Callable[[], str | None] = lambda: None
+    remote_write: Callable[[], Callable[[bytes], Awaitable[None]] | None] = lambda: None
 
 
 class Application:
@@ -113,13 +132,13 @@ class Application:
         """Load and build the application in a thread; harmless to call again."""
         if self._app is None:
             if self._building is None:
-                work = asyncio.to_thread(_build, self._services)
-                self._building = asyncio.get_running_loop().create_task(work)
-            building = self._building
+                building = in_thread(_build, self._services)
+                self._building = asyncio.get_running_loop().create_task(building)
+            task = self._building
             try:
-                self._app = await asyncio.shield(building)
+                self._app = await asyncio.shield(task)
             finally:
-                if building.done():
+                if task.done():
                     self._building = None  # one that failed is tried again
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -130,16 +149,20 @@ class Application:
             try:
                 await self.warm()
             except OSError as error:
-                await _tell(send, UnavailableError(f"no API yet: {error.strerror}"))
+                await tell(send, UnavailableError(f"no API yet: {error.strerror}"))
                 return
         assert self._app is not None  # `warm` raises where it cannot build
+        given = scope
         if b"%2" in scope.get("raw_path", b""):
             scope = {**scope, "path": _with_slashes_kept(scope["raw_path"])}
         trace = dict(scope["headers"]).get(b"traceparent")
         bind_trace(None if trace is None else trace.decode("latin-1"))  # this request's task ends
         if scope["method"] == "HEAD":  # as GET; the server sends no body for its own scope
             scope = {**scope, "method": "GET"}
-        await self._app(scope, receive, send)
+        try:
+            await self._app(scope, receive, send)
+        finally:  # who counts requests by their routes looks there
+            given["path_template"] = scope.get("path_template", "")
 
 
 def create_app(services: Services) -> Application:
@@ -153,7 +176,8 @@ def _build(services: Services) -> AsgiApp:
     return compressing(cast("AsgiApp", build(services)))
 
 
-async def _tell(send: Send, error: EventSystemError) -> None:
+async def tell(send: Send, error: EventSystemError) -> None:
+    """Answer with a problem."""
     headers = [
         (name.encode(), value.encode()) for name, value in problem_headers(error.status).items()
     ]

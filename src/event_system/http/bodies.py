@@ -13,6 +13,7 @@ import msgspec
 from litestar import Request
 from msgspec import Meta, Struct
 
+from event_system.cache.cache import MAX_TAG
 from event_system.delivery.ports import END_US, Selection
 from event_system.delivery.replays.replay import MAX_RATE
 from event_system.http.query import moment_us
@@ -68,6 +69,18 @@ class Pause(Struct, forbid_unknown_fields=True):
 
     def _span_us(self) -> int:
         return DEFAULT_PAUSE_US if self.for_ is None else span_us(self.for_, "for")
+
+
+class CachePurge(Struct, forbid_unknown_fields=True):
+    """What is to be forgotten: what was loaded under one of `tags`, or everything."""
+
+    tags: (
+        Annotated[
+            list[Annotated[str, Meta(min_length=1, max_length=MAX_TAG)]],
+            Meta(min_length=1, max_length=1000),
+        ]
+        | None
+    ) = None
 
 
 class DeadLetterChoice(Struct, forbid_unknown_fields=True):

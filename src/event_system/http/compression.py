@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any, Final, TypeAlias
 
 from event_system.http.encodings import PREFERRED, Packer
@@ -32,11 +33,13 @@ App: TypeAlias = Callable[[MutableMapping[str, Any], Any, Send], Awaitable[None]
 
 def compressing(app: App) -> App:
     """The application with packed answers."""
+    # its own: however many large answers there are, the node's other work waits for none of them
+    threads = ThreadPoolExecutor(2, "packing")
 
     async def compressed(scope: MutableMapping[str, Any], receive: Any, send: Send) -> None:
         accepted = [value for name, value in scope["headers"] if name == b"accept-encoding"]
         coding = choose(b",".join(accepted).decode("latin-1"))
-        await app(scope, receive, _Answer(coding, send))
+        await app(scope, receive, _Answer(coding, send, threads))
 
     return compressed
 
@@ -68,9 +71,10 @@ def _quality(parameters: str) -> float:
 class _Answer:
     """Takes an answer's messages; holds its head back until the first part is there."""
 
-    def __init__(self, coding: str | None, send: Send) -> None:
+    def __init__(self, coding: str | None, send: Send, threads: Executor) -> None:
         self._coding = coding
         self._send = send
+        self._threads = threads
         self._head: Message | None = None
         self._packer: Packer | None = None
 
@@ -83,7 +87,7 @@ class _Answer:
         if head is not None:
             head = self._begin(head, len(part), more)
         if self._packer is not None:
-            part = await _beside(self._packer.part if more else self._packer.end, part)
+            part = await self._beside(self._packer.part if more else self._packer.end, part)
             message = {**message, "body": part}
             if head is not None and not more:
                 head["headers"].append((b"content-length", b"%d" % len(part)))
@@ -103,6 +107,11 @@ class _Answer:
             headers.append((b"content-encoding", self._coding.encode()))
         return {**head, "headers": headers}
 
+    async def _beside(self, step: Callable[[bytes], bytes], part: bytes) -> bytes:
+        if len(part) < THREAD_BYTES:
+            return step(part)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, step, part)
+
 
 def _is_text(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     """Whether the answer is worth packing, and not packed yet."""
@@ -113,7 +122,3 @@ def _is_text(headers: Iterable[tuple[bytes, bytes]]) -> bool:
         and type_.startswith(_TEXTS)
         and not type_.startswith(_LIVE)
     )
-
-
-async def _beside(step: Callable[[bytes], bytes], part: bytes) -> bytes:
-    return step(part) if len(part) < THREAD_BYTES else await asyncio.to_thread(step, part)

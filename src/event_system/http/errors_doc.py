@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import TypeAlias
 
-from event_system.kernel.errors import EventSystemError
+from event_system.kernel.errors import EventSystemError, every_error
 
 ErrorClass: TypeAlias = type[EventSystemError]
 
 
 def all_errors() -> list[ErrorClass]:
     """The classes of the tree, ordered by code."""
-    return sorted(set(_walk(EventSystemError)), key=attrgetter("code"))
-
-
-def _walk(error: ErrorClass) -> Iterator[ErrorClass]:
-    yield error
-    mine = (c for c in error.__subclasses__() if c.__module__ == EventSystemError.__module__)
-    for child in mine:
-        yield from _walk(child)
+    return sorted(set(every_error()), key=attrgetter("code"))
 
 
 def room_of(error: ErrorClass) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 State: TypeAlias = Literal["ok", "degraded", "down"]
@@ -13,9 +13,22 @@ _ORDER: tuple[State, ...] = ("ok", "degraded", "down")
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The state of each component by its name; the node is as well as its worst one."""
+    """The state of each component by its name; the node is as well as its worst one.
+
+    `reasons` say of some that are not well why.
+    """
 
     components: Mapping[str, State]
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, components: Mapping[str, State], troubles: Mapping[str, str]) -> Health:
+        """With more components, of which there is only their trouble; "" of those that are well."""
+        more: dict[str, State] = {
+            name: "degraded" if trouble else "ok" for name, trouble in troubles.items()
+        }
+        reasons = {name: trouble for name, trouble in troubles.items() if trouble}
+        return cls({**components, **more}, reasons)
 
     @property
     def status(self) -> State:

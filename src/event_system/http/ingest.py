@@ -12,26 +12,28 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
-from operator import attrgetter, itemgetter
-from typing import TypeAlias, cast
+from operator import itemgetter
+from typing import TypeAlias
 
 from msgspec import Raw
 
-from event_system.events.codec import Draft, decode_batch
+from event_system.events.codec import Draft
 from event_system.events.event import Row
-from event_system.events.idempotency import give_id, give_ids, parse_key
+from event_system.events.idempotency import give_id, parse_key
 from event_system.events.manager import EventManager
 from event_system.events.ports import Appended
 from event_system.events.preconditions import check_conditional, expected_offset
 from event_system.http.admission import Admission
 from event_system.http.answer import ANSWER_PROBLEM, Answer, Reply
+from event_system.http.asking import Asking, Request
+from event_system.http.drafts import sort_out
 from event_system.http.encodings import unpacked
 from event_system.http.limit_lines import error_lines
 from event_system.http.problems import problem_body
 from event_system.http.reading import (
     Headers,
-    media_type_of,
     partial_of,
+    read_batch,
     read_single,
     refuse_parameters,
 )
@@ -46,11 +48,9 @@ from event_system.http.receipts import (
     standing_members,
 )
 from event_system.kernel.errors import (
-    BatchTooLargeError,
     BodyTooLargeError,
     EventSystemError,
     InvalidBatchError,
-    PreconditionError,
     ProbeDisabledError,
 )
 from event_system.scheduling.delayed import DelayedEvents
@@ -68,7 +68,6 @@ Route: TypeAlias = tuple[bytes, bytes]
 TRIGGER: Route = (b"POST", b"/api/events/trigger")
 PROBE: Route = (b"GET", b"/api/events/trigger")
 BATCH: Route = (b"POST", b"/api/events/batch")
-_due = attrgetter("deliver_at")
 _type_of = itemgetter(5)
 
 
@@ -81,7 +80,10 @@ class IngestSettings:
 
 
 class Ingest:
-    """Answers the hot routes. `statuses` counts the answers by (path, status)."""
+    """Answers the hot routes. `statuses` counts the answers by (path, status).
+
+    `asking` is there where nodes share their limits.
+    """
 
     def __init__(
         self,
@@ -94,6 +96,7 @@ class Ingest:
     ) -> None:
         self.settings = settings
         self.admission = admission
+        self.asking: Asking | None = None
         self.statuses: Counter[tuple[bytes, int]] = Counter()
         self._manager = manager
         self._identify = identify
@@ -193,15 +196,41 @@ class Ingest:
         trace = headers.get(b"traceparent")
         text = None if trace is None else trace.decode("latin-1")
         row = self._manager.admit(draft, source, text)
+        held = None if draft.deliver_at is None else self._delayed.held(draft, row)
         admission = self.admission
         if admission.in_flight > admission.unjudged and route is not PROBE:
+            if self.asking is not None:
+                then = partial(self._keep_one, held, row, route, stored)
+                self._judge(source, (row,), route, reply, then)
+                return
             reply = admission.admit(source, (row,), reply)
-        if draft.deliver_at is not None:
-            held = self._delayed.held(draft, row)
+        self._keep_one(held, row, route, stored, reply)
+
+    def _keep_one(
+        self, held: Held | None, row: Row, route: Route, stored: Stored | None, reply: Reply
+    ) -> None:
+        if held is not None:
             told = partial(self._accepted_one, row, route, reply, stored)
             self._delayed.accept([held], told)
             return
         self._manager.store((row,), partial(stored or self._stored_one, row, route, reply))
+
+    def _judge(
+        self,
+        source: str,
+        rows: Sequence[Row],
+        route: Route,
+        reply: Reply,
+        then: Callable[[Reply], None],
+    ) -> None:
+        """Go on with a request that is let in; `then` is told what to answer it with."""
+        if self.admission.in_flight <= self.admission.unjudged:
+            then(reply)
+        elif self.asking is None:
+            then(self.admission.admit(source, rows, reply))
+        else:
+            refuse = partial(self._refuse, route=route)
+            self.asking.ask(Request(source, rows, reply, then, refuse))
 
     def _store_if(
         self, draft: Draft, source: str, headers: Headers, reply: Reply, stored: Stored
@@ -210,11 +239,13 @@ class Ingest:
         expected = expected_offset(headers.get(b"if-match"), headers.get(b"if-none-match"))
         check_conditional(draft)
         row = self._manager.admit(draft, source, headers.get(b"traceparent", b"").decode("latin-1"))
-        if self.admission.in_flight > self.admission.unjudged:
-            reply = self.admission.admit(source, (row,), reply)
-        self._spawn(self._judge(row, expected, reply, stored))
 
-    async def _judge(self, row: Row, expected: int, reply: Reply, stored: Stored) -> None:
+        def then(reply: Reply) -> None:
+            self._spawn(self._append_if(row, expected, reply, stored))
+
+        self._judge(source, (row,), TRIGGER, reply, then)
+
+    async def _append_if(self, row: Row, expected: int, reply: Reply, stored: Stored) -> None:
         try:
             offset = await self._manager.store_if(row, expected)
         except EventSystemError as error:
@@ -297,25 +328,24 @@ class Ingest:
         self, source: str, query: bytes, headers: Headers, body: bytes, reply: Reply
     ) -> None:
         partial_ = partial_of(query)
-        if b"if-match" in headers or b"if-none-match" in headers:
-            raise PreconditionError("a batch cannot have a precondition", where="If-Match")
-        drafts = decode_batch(media_type_of(headers), body)
-        key = headers.get(b"idempotency-key")
-        if key is not None:
-            give_ids(parse_key(key), drafts)
-        limit = self._manager.limits.max_batch_events
-        if len(drafts) > limit:
-            raise BatchTooLargeError(f"{len(drafts)} events, over {limit}")
+        drafts = read_batch(headers, body, self._manager.limits.max_batch_events)
         trace = headers.get(b"traceparent")
-        rows, held, faults = self._admit_all(
-            drafts, source, None if trace is None else trace.decode("latin-1")
-        )
+        text = None if trace is None else trace.decode("latin-1")
+        admitted = self._manager.admit_all(drafts, source, text)
+        rows, held, faults = sort_out(drafts, admitted, self._delayed.held)
         if faults and not partial_:
             error = InvalidBatchError(f"{len(faults)} of {len(drafts)} events are invalid")
             self._refuse(error, reply, BATCH, faults)
             return
-        if rows and self.admission.in_flight > self.admission.unjudged:
-            reply = self.admission.admit(source, rows, reply)
+        then = partial(self._keep_all, rows, held, faults)
+        if rows:
+            self._judge(source, rows, BATCH, reply, then)
+        else:
+            then(reply)
+
+    def _keep_all(
+        self, rows: Sequence[Row], held: dict[int, Held], faults: list[Fault], reply: Reply
+    ) -> None:
         if held:
             every = [held.get(at) or Held(row, 0) for at, row in enumerate(rows)]
             self._delayed.accept(every, partial(self._accepted_batch, rows, faults, reply))
@@ -323,31 +353,6 @@ class Ingest:
             self._manager.store(rows, partial(self._stored_batch, rows, faults, reply))
         else:
             self._stored_batch((), faults, reply, ())
-
-    def _admit_all(
-        self, drafts: Sequence[Draft | EventSystemError], source: str, trace: str | None
-    ) -> tuple[Sequence[Row], dict[int, Held], list[Fault]]:
-        """Rows in their order, those of them with a time by their place, and the faults."""
-        admitted = self._manager.admit_all(drafts, source, trace)
-        rows: list[Row] = []
-        held: dict[int, Held] = {}
-        faults: list[Fault] = []
-        if set(map(type, admitted)) == {tuple} and set(map(_due, drafts)) == {None}:
-            return cast("Sequence[Row]", admitted), held, faults
-        for index, (draft, row) in enumerate(zip(drafts, admitted, strict=True)):
-            try:
-                if isinstance(draft, EventSystemError):
-                    raise draft
-                if isinstance(row, EventSystemError):
-                    raise row
-                if draft.deliver_at is not None:
-                    held[len(rows)] = self._delayed.held(draft, row)
-                rows.append(row)
-            except EventSystemError as error:
-                if error.status >= 500:
-                    raise
-                faults.append(Fault(index, error.code, error.detail, error.where))
-        return rows, held, faults
 
     def _stored_batch(
         self, rows: Sequence[Row], faults: list[Fault], reply: Reply, appended: Appended

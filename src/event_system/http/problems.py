@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -97,6 +98,14 @@ def problem_headers(status: int) -> dict[str, str]:
         headers["accept-encoding"] = "zstd, br, gzip"
     elif status == _UNAVAILABLE:
         headers["retry-after"] = str(RETRY_AFTER_SECONDS)
+    return headers
+
+
+def headers_of(error: EventSystemError) -> dict[str, str]:
+    """The same of an error, which may say how many seconds to wait."""
+    headers = problem_headers(error.status)
+    if wait := getattr(error, "wait_seconds", 0.0):
+        headers["retry-after"] = str(math.ceil(wait))
     return headers
 
 

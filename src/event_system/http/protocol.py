@@ -228,12 +228,18 @@ class IngestProtocol(BoundedProtocol):
             self.flow.pause_reading()
         if not self.parser.should_keep_alive():
             self._last_slot = slot
-        reply: Reply = partial(self._answer, slot)
+        reply: Reply = partial(self._answer_noted, slot, route[1], self.house.monotonic())
         if self._counted:
             reply = self._releasing(reply)
         self._ingest.handle(route, self._query, self._names, body, reply)
 
     # Answers
+
+    def _answer_noted(
+        self, slot: list[bytes | None], path: bytes, began: float, answer: Answer
+    ) -> None:
+        self.house.note(path, self.house.monotonic() - began, len(answer.body))
+        self._answer(slot, answer)
 
     def _answer(self, slot: list[bytes | None], answer: Answer) -> None:
         body = answer.body
@@ -274,6 +280,7 @@ class IngestProtocol(BoundedProtocol):
         if self._refused or self.transport.is_closing():
             return
         self._refused = True
+        self.house.ended += 1
         self._chunks = []
         self._release()
         self.deadline = NEVER

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 from urllib.parse import parse_qs
 
@@ -10,11 +10,19 @@ from event_system.events.codec import (
     JSON,
     STRUCTURED,
     Draft,
+    decode_batch,
     decode_binary,
     decode_short,
     decode_structured,
 )
-from event_system.kernel.errors import InvalidQueryError, UnsupportedMediaTypeError
+from event_system.events.idempotency import give_ids, parse_key
+from event_system.kernel.errors import (
+    BatchTooLargeError,
+    EventSystemError,
+    InvalidQueryError,
+    PreconditionError,
+    UnsupportedMediaTypeError,
+)
 
 Headers: TypeAlias = Mapping[bytes, bytes]
 """Names are in lower case."""
@@ -33,6 +41,19 @@ def read_single(headers: Headers, body: bytes) -> Draft:
     if media_type == JSON:
         return decode_short(body)
     raise UnsupportedMediaTypeError(f"an event cannot be {media_type or 'without a content type'}")
+
+
+def read_batch(headers: Headers, body: bytes, limit: int) -> Sequence[Draft | EventSystemError]:
+    """The drafts of a batch, at most `limit`, and what is wrong with those that are none."""
+    if b"if-match" in headers or b"if-none-match" in headers:
+        raise PreconditionError("a batch cannot have a precondition", where="If-Match")
+    drafts = decode_batch(media_type_of(headers), body)
+    key = headers.get(b"idempotency-key")
+    if key is not None:
+        give_ids(parse_key(key), drafts)
+    if len(drafts) > limit:
+        raise BatchTooLargeError(f"{len(drafts)} events, over {limit}")
+    return drafts
 
 
 def media_type_of(headers: Headers) -> str:

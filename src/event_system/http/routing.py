@@ -5,28 +5,45 @@ Importing this module loads the web framework; `app.py` does so when it is neede
 
 from __future__ import annotations
 
+from functools import partial
+
 from litestar import Litestar
+from litestar.datastructures import State
 from litestar.di import Provide
 
 from event_system.http.access import refuse_packed_bodies, refuse_unknown_parameters, require_key
+from event_system.http.alertmanager.services import ApiServices
 from event_system.http.app import Services
 from event_system.http.bodies import ApiRequest
 from event_system.http.failures import handlers
 from event_system.http.manual.manual import Manual
 from event_system.http.openapi.document import document
 from event_system.http.routes import (
+    alertmanager,
+    cache,
+    cluster,
     dead_letters,
     docs,
     events,
     health,
+    incident_links,
+    incidents,
     intake,
     listeners,
+    on_call,
+    on_call_overrides,
+    postmortems,
+    prometheus,
+    remote_write,
     replays,
+    reports,
+    rum,
     scheduled,
     schedules,
     subjects,
     types,
 )
+from event_system.kernel.errors import AlertingOffError
 
 ROUTES = (
     *intake.ROUTES,
@@ -38,6 +55,15 @@ ROUTES = (
     *replays.ROUTES,
     *types.ROUTES,
     *dead_letters.ROUTES,
+    *cache.ROUTES,
+    *cluster.ROUTES,
+    *incidents.ROUTES,
+    *postmortems.ROUTES,
+    *incident_links.ROUTES,
+    *reports.ROUTES,
+    *on_call.ROUTES,
+    *on_call_overrides.ROUTES,
+    *rum.ROUTES,
     *health.ROUTES,
     *docs.ROUTES,
 )
@@ -51,7 +77,8 @@ def build(services: Services) -> Litestar:
     }
     manual = Manual(lambda: document(ROUTES, dependencies, services.version))
     return Litestar(
-        list(ROUTES),
+        [*ROUTES, *prometheus.ROUTES, *remote_write.ROUTES, *alertmanager.ROUTES],
+        state=State({"alerting": partial(_alerting, services)}),
         dependencies=dependencies,
         guards=[refuse_unknown_parameters, refuse_packed_bodies, require_key(services)],
         exception_handlers=handlers(services.new_trace_id),
@@ -60,3 +87,9 @@ def build(services: Services) -> Litestar:
         request_max_body_size=None,
         request_class=ApiRequest,
     )
+
+
+def _alerting(services: Services) -> ApiServices:
+    if (found := services.alerting()) is None:
+        raise AlertingOffError
+    return found

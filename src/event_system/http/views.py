@@ -235,7 +235,11 @@ class Listener(Struct):
     timeout: Annotated[float, Meta(description="Seconds a call may take.")]
     batch: Annotated[int, Meta(description="Events handed over at once; 0 for one by one.")]
     state: Annotated[
-        str, Meta(description="`running`, `paused`, `stopped`, `removed` or `failed`.")
+        str,
+        Meta(
+            description="`running`, `paused`, `stopped`, `removed`, `failed`, `elsewhere` or "
+            "`unserved`."
+        ),
     ]
     handled: Annotated[int, Meta(description="Events handled since the node started.")]
     errors: int
@@ -337,6 +341,25 @@ class Health(Struct):
     status: State
     timestamp: Annotated[str, Meta(description="RFC 3339, UTC.")]
     components: dict[str, State]
+    reasons: Annotated[
+        dict[str, str] | UnsetType,
+        Meta(description="Why, of components that are not well, as far as it can be said."),
+    ] = UNSET
+
+
+class CacheStatus(Struct):
+    """What this node's cache holds and has found since the start."""
+
+    entries: Annotated[int, Meta(description="Values in memory.")]
+    size_bytes: Annotated[int, Meta(description="What they take.")]
+    memory_hits: int
+    redis_hits: int
+    misses: Annotated[int, Meta(description="Look-ups that had to load, or to wait for it.")]
+    hit_rate: Annotated[float, Meta(description="In percent; 100 where nobody has asked.")]
+    load_errors: int
+    attached: Annotated[
+        bool, Meta(description="False while invalidations of other nodes are not heard.")
+    ]
 
 
 class Life(Struct):

@@ -1,4 +1,4 @@
-"""Tasks that are to end."""
+"""Tasks that are to end, and futures that are to be told."""
 
 from __future__ import annotations
 
@@ -17,3 +17,16 @@ async def end(task: asyncio.Task[Any]) -> None:
     while not task.done():
         task.cancel()
         await asyncio.wait([task], timeout=AGAIN_SECONDS)
+
+
+def settle(future: asyncio.Future[Any], outcome: Any) -> None:
+    """Tell a future what came of something: a result, or an error that its waiter is to see.
+
+    Nothing where the waiter was cancelled: what it asked for is done all the same.
+    """
+    if future.done():
+        return
+    if isinstance(outcome, Exception):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)

@@ -1,13 +1,22 @@
 """The values themselves, one object a label set: what the hot path holds and adds to.
 
-No locks and no checks: a child is used on the event loop's thread only. Other threads hand
-their numbers over with `loop.call_soon_threadsafe(child.add, n)`.
+No locks and no checks. A change is a few instructions between which the interpreter does not
+change threads, so that none is lost whichever threads add; what a histogram's parts say may be
+one value apart.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Exemplar(NamedTuple):
+    """One of the values that a bucket counts, and the trace in which it came about."""
+
+    trace_id: str
+    value: float
 
 
 class CounterChild:
@@ -45,10 +54,11 @@ class GaugeChild:
 class HistogramChild:
     """A distribution. `counts[i]` values were at most `bounds[i]`, the last ones above all."""
 
-    __slots__ = ("bounds", "counts", "sum")
+    __slots__ = ("bounds", "counts", "exemplars", "sum")
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         self.bounds = bounds
+        self.exemplars: dict[int, Exemplar] = {}
         self.counts = [0] * (len(bounds) + 1)
         self.sum: float = 0.0
 
@@ -60,6 +70,22 @@ class HistogramChild:
     def observe(self, value: float) -> None:
         self.counts[bisect_left(self.bounds, value)] += 1
         self.sum += value
+
+    def merge(self, other: HistogramChild) -> None:
+        """Add what another one with the same buckets has observed."""
+        self.grow(other.counts, other.sum)
+
+    def grow(self, counts: Sequence[int], total: float) -> None:
+        """Add so many values of each bucket, and their sum. Raises `ValueError`."""
+        if len(counts) != len(self.counts) or min(counts) < 0:
+            raise ValueError("these are no numbers of its buckets")
+        for bucket, number in enumerate(counts):
+            self.counts[bucket] += number
+        self.sum += total
+
+    def exemplify(self, value: float, trace_id: str) -> None:
+        """Remember where a value that was observed came from, instead of the last of its bucket."""
+        self.exemplars[bisect_left(self.bounds, value)] = Exemplar(trace_id, value)
 
     def observe_many(self, values: Sequence[float]) -> None:
         """The same as `observe` with each value; sorting first makes it 2 to 3 times faster."""

@@ -15,6 +15,7 @@ def watch_database(
     waiting: Callable[[], int],
     most: int,
     slow: Callable[[], int],
+    lag: Callable[[], int],
 ) -> None:
     """Register what is read at each scrape, on the loop."""
     gauge = manager.register_gauge_function
@@ -29,3 +30,4 @@ def watch_database(
         (),
         lambda: {(): slow()},
     )
+    gauge("db_log_lag", "Events that are durable and not in the database's tables yet.", lag)

@@ -11,6 +11,7 @@ from typing import Final
 from event_system.metrics.children import CounterChild, GaugeChild, HistogramChild
 from event_system.metrics.families import Counter
 from event_system.metrics.manager import MetricsManager
+from event_system.metrics.queries import BUCKETS
 
 # 0.05, 0.1 and 0.2 s are the thresholds of the alerts on latency and listeners.
 AGE_BUCKETS: Final = (
@@ -18,7 +19,7 @@ AGE_BUCKETS: Final = (
     *(0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
 )
 CALL_BUCKETS: Final = (0.0001, 0.001, 0.01, 0.05, 0.1, 0.5, 1.0, 10.0)
-COMMIT_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+BYTES_BUCKETS: Final = (16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576)
 SIZE_BUCKETS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384)
 BUSINESS: Final = {
     "player.login": "player_login",
@@ -82,7 +83,7 @@ def commit_handles(manager: MetricsManager) -> CommitHandles:
         seconds=histogram(
             "eventlog_commit_duration_seconds",
             "Time of one group commit to the event log, fsync included.",
-            buckets=COMMIT_BUCKETS,
+            buckets=BUCKETS,
         ).child(),
         events=histogram(
             "eventlog_commit_events", "Events in one group commit.", buckets=SIZE_BUCKETS
@@ -161,6 +162,13 @@ class ListenerFamilies:
         self.error_percent = manager.register_gauge(
             "listener_error_rate", "Listener calls that failed, in percent over the last 5 minutes."
         ).child()
+
+    def together(self) -> HistogramChild:
+        """The time of all calls."""
+        whole = HistogramChild(CALL_BUCKETS)
+        for child in self._seconds.children():
+            whole.merge(child)
+        return whole
 
     def of(self, listener: str) -> ListenerHandles:
         return ListenerHandles(

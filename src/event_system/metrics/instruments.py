@@ -12,8 +12,10 @@ from operator import itemgetter
 from typing import Protocol
 
 from event_system.events.ports import Commit
-from event_system.metrics.families import Labels
+from event_system.metrics.active import Active
 from event_system.metrics.handles import (
+    BYTES_BUCKETS,
+    CALL_BUCKETS,
     ListenerFamilies,
     ListenerHandles,
     business_handles,
@@ -24,8 +26,11 @@ from event_system.metrics.handles import (
 )
 from event_system.metrics.manager import MetricsManager
 from event_system.metrics.rates import FailureShare, Growth, RateWindow
+from event_system.metrics.series import Labels
 
 MINUTE = 60
+PLAYER = "player."
+"""How the types of events begin whose subject is a player."""
 SHARE_SECONDS = 300
 
 _type_of = itemgetter(5)  # the column `type` of `events.event.Row`
@@ -42,6 +47,8 @@ class Observation(Protocol):
     def ages(self) -> Sequence[float]: ...
     @property
     def errors(self) -> int: ...
+    @property
+    def traced(self) -> tuple[int, str] | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +65,29 @@ class Sources:
     lags: Callable[[], Mapping[str, int]]
     head: Callable[[], int]
     streams: Callable[[], int]
-    requests: Callable[[], Mapping[tuple[bytes, int], int]]
+    requests: Callable[[], Mapping[tuple[str, int], int]]
     duplicates: Callable[[], int] | None = None
     violations: Callable[[], Mapping[Labels, float]] | None = None
     deprecated: Callable[[], Mapping[Labels, float]] | None = None
     waiting: Callable[[], int] | None = None
+    overdue: Callable[[], float] | None = None
+
+
+def _no_trace(_traceparent: str) -> None:
+    """Where nobody follows traces."""
 
 
 class EventMetrics:
     """Counts what the event core does. `refresh` renews the rates, about once a second."""
 
-    def __init__(self, manager: MetricsManager) -> None:
+    def __init__(
+        self, manager: MetricsManager, trace_id: Callable[[str], str | None] = _no_trace
+    ) -> None:
+        """`trace_id` tells the id of the trace that a W3C traceparent names."""
         self._manager = manager
+        self._trace_id = trace_id
         self._events = event_handles(manager)
-        self._commits = commit_handles(manager)
+        self.commits = commit_handles(manager)
         self._queue = queue_handles(manager)
         self._delayed = delayed_handles(manager)
         self._families = ListenerFamilies(manager)
@@ -79,6 +95,10 @@ class EventMetrics:
         self._business = business_handles(manager)
         self._growths = {type_: Growth(MINUTE) for type_ in self._business}
         self._stored = 0
+        self._messages = manager.register_histogram(
+            "message_size_bytes", "Data of stored events.", buckets=BYTES_BUCKETS
+        ).child()
+        self.active = Active()
         self._stored_growth = Growth(MINUTE)
         self._age_growth, self._aged_growth = Growth(MINUTE), Growth(MINUTE)
         self._calls = FailureShare(SHARE_SECONDS)
@@ -93,6 +113,17 @@ class EventMetrics:
         gauge, function = self._manager.register_gauge_function, self._manager.register_function
         gauge("async_queue_length", "Events in the channels of all listeners.", sources.queued)
         gauge("async_queue_full", "Channels that are full now.", sources.full_lanes)
+        function("counter", "messages_total", "Events stored.", (), lambda: {(): self._stored})
+        gauge(
+            "users_active_total", "Players of whom an event came lately.", lambda: len(self.active)
+        )
+        self._manager.register_distributions(
+            "message_process_time",
+            "Time of one call of any listener, in seconds.",
+            (),
+            lambda: {(): self._families.together()},
+            buckets=CALL_BUCKETS,
+        )
         gauge("eventlog_head_offset", "Offset of the newest event.", sources.head)
         gauge("live_streams", "Open live streams of events.", sources.streams)
         function(
@@ -105,12 +136,18 @@ class EventMetrics:
         function(
             "counter",
             "http_requests_total",
-            "Requests to the routes that take events, by path and status.",
+            "Answered requests, by route and status.",
             ("route", "status"),
             lambda: _requests(sources.requests()),
         )
         if sources.waiting is not None:
             gauge("scheduled_events_waiting", "Events that wait for their time.", sources.waiting)
+        if sources.overdue is not None:
+            gauge(
+                "scheduled_overdue_seconds",
+                "By how much what is due next is late.",
+                sources.overdue,
+            )
         if (duplicates := sources.duplicates) is not None:
             function(
                 "counter",
@@ -147,9 +184,11 @@ class EventMetrics:
         """Rows became durable together; `seconds` is what the commit took."""
         rows, triggered = commit.rows, self._events.triggered
         stored = len(rows)
-        self._commits.seconds.observe(seconds)
-        self._commits.events.observe(stored)
+        self.commits.seconds.observe(seconds)
+        self.commits.events.observe(stored)
         self._stored += stored
+        self._messages.observe_many([len(row[-1] or b"") for row in rows])
+        self.active.see({name for row in rows if (name := row[8]) and row[5].startswith(PLAYER)})
         for type_, count in Counter(map(_type_of, rows)).items():
             triggered.child(type_).value += count
             if business := self._business.get(type_):
@@ -169,6 +208,11 @@ class EventMetrics:
             if min(ages) < 0:  # the clock was set back meanwhile
                 ages = [max(0.0, age) for age in ages]
             self._events.ages.observe_many(ages)
+        if seen.traced is not None and (trace_id := self._trace_id(seen.traced[1])):
+            at = seen.traced[0]
+            listener.seconds.exemplify(durations[at], trace_id)
+            if ages:
+                self._events.ages.exemplify(ages[at], trace_id)
 
     def _welcome(self, name: str) -> ListenerHandles:
         handles = self._listeners[name] = self._families.of(name)
@@ -187,11 +231,16 @@ class EventMetrics:
         """A request to store events was refused with this error code."""
         self._events.refused.child(code).add()
 
+    def refusals(self, code: str) -> float:
+        """How many requests were refused with this error code."""
+        return self._events.refused.child(code).value
+
     # What is made of it
 
     def refresh(self, now: float) -> None:
         """Renew all rates and means; `now` is monotonic seconds."""
         events = self._events
+        self.active.turn(now)
         events.trigger_rate.set(self._stored_growth.per_second(self._stored, now))
         for type_, handles in self._business.items():
             handles.rate.set(self._growths[type_].per_second(handles.total.value, now))
@@ -212,7 +261,5 @@ class EventMetrics:
         self._queue.full_percent.set(min(100.0, 100 * self._full.per_second(now)))
 
 
-def _requests(totals: Mapping[tuple[bytes, int], int]) -> dict[Labels, float]:
-    return {
-        (route.decode("latin-1"), str(status)): total for (route, status), total in totals.items()
-    }
+def _requests(totals: Mapping[tuple[str, int], int]) -> dict[Labels, float]:
+    return {(route, str(status)): total for (route, status), total in totals.items()}

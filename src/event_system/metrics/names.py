@@ -6,24 +6,30 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from typing import Final
 
 from event_system.kernel.errors import MetricError
 
+MAX_QUANTILES: Final = 20
+MAX_LENGTH: Final = 200
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _LABEL = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*")
-_RESERVED = {"histogram": {"le"}}
+_RESERVED = {"histogram": {"le"}, "summary": {"quantile"}}
 _SUFFIXES = {
     "counter": ("", "_total", "_created"),
     "gauge": ("",),
     "histogram": ("", "_bucket", "_sum", "_count", "_created"),
+    "summary": ("", "_sum", "_count", "_created"),
 }
 
 
 def check_names(name: str, kind: str, labels: Sequence[str]) -> None:
     """Raise `MetricError` where Prometheus could not take the name or a label."""
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) or len(name) > MAX_LENGTH:
         raise MetricError(
-            f"{name!r} is no metric name: letters, digits, `_` and `:`, no digit first", where=name
+            f"{name!r} is no metric name: letters, digits, `_` and `:`, no digit first, "
+            f"{MAX_LENGTH} at most",
+            where=name,
         )
     for label in labels:
         if not _LABEL.fullmatch(label) or label in _RESERVED.get(kind, ()):
@@ -41,13 +47,27 @@ def check_bounds(name: str, bounds: Sequence[float]) -> tuple[float, ...]:
     return finite
 
 
+def check_quantiles(name: str, quantiles: Sequence[float]) -> tuple[float, ...]:
+    """A summary's quantiles, or `MetricError`."""
+    found = tuple(map(float, quantiles))
+    rising = all(low < high for low, high in pairwise(found))
+    if not 0 < len(found) <= MAX_QUANTILES or not rising or not 0 <= found[0] <= found[-1] <= 1:
+        raise MetricError(
+            f"the quantiles of {name} have to rise from 0 to 1, and be {MAX_QUANTILES} at most",
+            where=name,
+        )
+    return found
+
+
 def family_name(name: str, kind: str) -> str:
     """The name without the suffix that a counter's samples have anyway."""
     return name.removesuffix("_total") if kind == "counter" else name
 
 
-def claimed(name: str, kind: str) -> Iterable[str]:
+def claimed(name: str, kind: str, *, exact: bool = False) -> Iterable[str]:
     """All sample names that a metric takes, so that no other metric may have them."""
+    if exact:
+        return (name,)
     return (family_name(name, kind) + suffix for suffix in _SUFFIXES[kind])
 
 

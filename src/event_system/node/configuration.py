@@ -15,12 +15,19 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from event_system.alerting.configuration import Configuration
 from event_system.events.catalogue.entry import TypeEntry
-from event_system.kernel.errors import ConfigurationError
+from event_system.kernel.clock import SystemClock
+from event_system.kernel.errors import AlertingConfigurationError, ConfigurationError
 from event_system.node.handles import are_exhausted
+from event_system.node.on_call_plan import ReadPlan, gap_warnings, read_plan
+from event_system.node.rule_files import RuleFiles, check_disabled, read_rule_files
+from event_system.node.scrape_settings import anchored
 from event_system.node.settings import Settings, is_exposed
 from event_system.node.settings_file import Fault, FileContent, KeyPath, dotted, read_file
 from event_system.node.type_files import TypeFiles, read_type_files
+from event_system.oncall.plan import Plan
+from event_system.rules.model import Group
 
 PREFIX = "EVENT_SYSTEM_"
 LITERAL_VARIABLES: dict[str, KeyPath] = {
@@ -29,6 +36,29 @@ LITERAL_VARIABLES: dict[str, KeyPath] = {
     "EVENT_SYSTEM_DATABASE_DSN": ("database", "dsn"),
     "EVENT_SYSTEM_DATA_DIR": ("data_dir",),
 }
+SECRET_FILES: tuple[tuple[str, str, str], ...] = (
+    ("database", "dsn_file", "dsn"),
+    ("redis", "url_file", "url"),
+    ("backbone", "password_file", "password"),
+    ("on_call", "feed_key_file", "feed_key"),
+)
+"""Section, the setting that names a file, and the setting whose value is in it."""
+SECRETS = {
+    "dsn",
+    "replicas",
+    "hash",
+    "api_keys",
+    "database",
+    "redis",
+    "backbone",
+    "collectors",
+    "scrape_configs",
+    "remote_write",
+    "feed_key",
+    "query_url",
+    "alertmanagers",
+}
+"""What is not shown in a fault, nor the sections that hold it."""
 CONFIG_VARIABLE = "EVENT_SYSTEM_CONFIG"
 MAX_SECRET_BYTES = 65_536
 
@@ -37,7 +67,8 @@ MAX_SECRET_BYTES = 65_536
 class Loaded:
     """Valid settings, what deserves a warning, and where each given value came from.
 
-    `seen` is the fingerprint of the `files` that all of it came from.
+    `seen` is the fingerprint of the `files` that all of it came from, `alerting_seen` of those of
+    `alerting`; which is None where `alerting.config_file` is.
     """
 
     settings: Settings
@@ -46,6 +77,10 @@ class Loaded:
     files: tuple[Path, ...] = ()
     seen: bytes = b""
     types: tuple[TypeEntry, ...] = ()
+    rules: tuple[Group, ...] = ()
+    on_call: Plan = field(default_factory=Plan)
+    alerting: Configuration | None = None
+    alerting_seen: bytes = b""
 
 
 @dataclass(slots=True)
@@ -90,14 +125,28 @@ def load_settings(
     for key, value in (overrides or {}).items():
         given.put(tuple(key.split(".")), value, "command line")
     files = _take_secrets(given, path)
-    settings = _validate(given)
+    settings = _anchor_targets(given, path, _validate(given))
     types = _take_types(given, path, settings)
-    watched = tuple(p for p in (path, *files, *types.paths) if p is not None)
+    rules = _take_rules(given, path, settings)
+    on_call = _take_on_call(given, path, settings)
+    alerting = _take_alerting(given, path, settings)
+    named = (path, *files, *types.paths, *rules.paths, *on_call.paths, *alerting.files)
+    watched = tuple(p for p in named if p is not None)
     if settings is None or given.faults:
         raise ConfigurationError("\n".join(map(str, given.faults)), files=watched)
     sources = {dotted(key): place for key, place in given.places.items()}
-    entries = tuple(types.entries.values())
-    return Loaded(settings, _warnings(settings), sources, watched, fingerprint(watched), entries)
+    return Loaded(
+        settings,
+        _warnings(settings) + gap_warnings(on_call.plan, SystemClock().now_us()),
+        sources,
+        watched,
+        fingerprint(watched),
+        tuple(types.entries.values()),
+        tuple(rules.groups),
+        on_call.plan,
+        alerting.configuration,
+        fingerprint(alerting.files),
+    )
 
 
 def fingerprint(files: Iterable[Path]) -> bytes:
@@ -145,12 +194,14 @@ def _take_secrets(given: _Given, path: Path | None) -> list[Path]:
     """Read the files that settings name; relative ones lie beside the configuration file."""
     base = path.parent if path is not None else Path()
     files = []
-    database, security = given.data.get("database"), given.data.get("security")
-    if isinstance(database, dict) and isinstance(name := database.get("dsn_file"), str):
-        files.append(base / name)
-        text = _secret(given, base / name, ("database", "dsn_file"))
-        if text is not None:
-            given.put(("database", "dsn"), text, str(base / name))
+    for section, named, key in SECRET_FILES:
+        content = given.data.get(section)
+        if isinstance(content, dict) and isinstance(name := content.get(named), str):
+            files.append(base / name)
+            text = _secret(given, base / name, (section, named))
+            if text is not None:
+                given.put((section, key), text, str(base / name))
+    security = given.data.get("security")
     if isinstance(security, dict) and isinstance(name := security.get("api_keys_file"), str):
         files.append(base / name)
         _take_keys(given, base / name, security)
@@ -161,10 +212,69 @@ def _take_types(given: _Given, path: Path | None, settings: Settings | None) -> 
     """Read the files of event types; those that the configuration file names lie beside it."""
     if settings is None:
         return TypeFiles()
-    beside = path is not None and given.place(("types", "files")).startswith(f"{path}:")
-    base = path.parent if path is not None and beside else Path()
-    found = read_type_files(settings.types.files, base)
+    found = read_type_files(settings.types.files, _base(given, path, ("types", "files")))
     given.faults.extend(found.faults)
+    return found
+
+
+def _take_rules(given: _Given, path: Path | None, settings: Settings | None) -> RuleFiles:
+    """Read the files of rules, likewise."""
+    if settings is None:
+        return RuleFiles()
+    given.faults.extend(check_disabled(settings.rules.disabled))
+    found = read_rule_files(settings.rules.files, _base(given, path, ("rules", "files")))
+    given.faults.extend(found.faults)
+    return found
+
+
+def _base(given: _Given, path: Path | None, key: KeyPath) -> Path:
+    """Where the relative paths of a setting begin."""
+    beside = path is not None and given.place(key).startswith(f"{path}:")
+    return path.parent if path is not None and beside else Path()
+
+
+def _anchor_targets(given: _Given, path: Path | None, settings: Settings | None) -> Settings | None:
+    """Files of targets that the configuration file names lie beside it."""
+    if settings is None:
+        return None
+    base = _base(given, path, ("metrics", "scrape_configs"))
+    jobs = [anchored(job, base) for job in settings.metrics.scrape_configs]
+    metrics = settings.metrics.model_copy(update={"scrape_configs": jobs})
+    return settings.model_copy(update={"metrics": metrics})
+
+
+def _take_on_call(given: _Given, path: Path | None, settings: Settings | None) -> ReadPlan:
+    """Who is on call; the files that are named lie beside the configuration file."""
+    if settings is None:
+        return ReadPlan()
+    found = read_plan(settings.on_call, path.parent if path is not None else Path())
+    given.faults.extend(Fault(given.place(key), dotted(key), told) for key, told in found.faults)
+    return found
+
+
+@dataclass(slots=True)
+class _AlertingFiles:
+    """Alerting's configuration, and the files that it came from."""
+
+    configuration: Configuration | None = None
+    files: tuple[Path, ...] = ()
+
+
+def _take_alerting(given: _Given, path: Path | None, settings: Settings | None) -> _AlertingFiles:
+    """Read `alerting.config_file`; one that the configuration file names lies beside it."""
+    if settings is None or settings.alerting.config_file is None:
+        return _AlertingFiles()
+    from event_system.node.alerting_file import files_of, read_alerting  # e-mail, templates
+
+    key = ("alerting", "config_file")
+    place, file = given.place(key), _base(given, path, key) / settings.alerting.config_file
+    found = _AlertingFiles(files=files_of(file))
+    try:
+        recovery = settings.alerting.recovery_notices
+        found.configuration = read_alerting(file, SystemClock(), recovery=recovery)
+    except AlertingConfigurationError as error:
+        lines = error.detail.splitlines()
+        given.faults.extend(Fault(place, "alerting.config_file", line) for line in lines)
     return found
 
 
@@ -216,7 +326,7 @@ def _fault(given: _Given, details: Any) -> Fault:
 
 
 def _is_secret(key: KeyPath) -> bool:
-    return any(part in ("dsn", "replicas", "hash", "api_keys", "database") for part in key)
+    return not key or any(part in SECRETS for part in key)
 
 
 def _suggestion(key: KeyPath) -> str:

@@ -18,10 +18,11 @@ from event_system.delivery.dead_letters import DeadLetters
 from event_system.delivery.dispatcher import Dispatcher, Tools
 from event_system.delivery.holds import DeliveryHolds
 from event_system.delivery.pauses import Pauses
-from event_system.delivery.ports import Counts
+from event_system.delivery.ports import Counts, Progress
 from event_system.delivery.removed import Removed
 from event_system.delivery.replays.replays import Replays
 from event_system.delivery.search import DeliverySearch
+from event_system.delivery.share import NOTHING
 from event_system.delivery.surroundings import DeliverySettings
 from event_system.delivery.sync import SyncRunner
 from event_system.delivery.view import Away, DeliveryView
@@ -36,17 +37,24 @@ from event_system.kernel.clock import CallLater, Clock, first_of
 from event_system.kernel.errors import StorageError
 from event_system.kernel.ids import IdFactory
 from event_system.kernel.tasks import end
-from event_system.logs.context import bind_trace
+from event_system.logs.context import bind_trace, trace_id
 from event_system.metrics.failures import FailureNumbers
 from event_system.metrics.instruments import EventMetrics
 from event_system.metrics.manager import MetricsManager
+from event_system.node.differences import Differences, offers_of, served
+from event_system.node.duties import Duties, Task
 from event_system.node.listeners import Found, enabled, with_overrides
+from event_system.node.measuring import Measuring, with_metrics
 from event_system.node.selftest import SELF_TEST
 from event_system.node.settings import EventSettings
-from event_system.node.stores import SECOND_US, Stores
+from event_system.node.stores import SECOND_US, Cluster, Stores
+from event_system.node.worker_processes import placed, worker_pool
 from event_system.scheduling.delayed import DelayedEvents
 from event_system.scheduling.schedules import Schedules
 
+LOOK_SECONDS = 1.0
+LOOK_REST = 20.0
+"""Looking at what other nodes have changed takes a twentieth of the time at most."""
 _log = logging.getLogger(__name__)
 
 
@@ -77,20 +85,31 @@ class Core:
         self._machine = machine
         self._loop = asyncio.get_running_loop()
         self._now_us = machine.clock.now_us
-        self._declared = [*found.listeners, SELF_TEST]
+        delivers = stores.cluster is None or "worker" in stores.cluster.roles
+        self.metrics_manager = MetricsManager(clock=machine.clock)
+        self.workers = (
+            worker_pool(settings.worker_processes, found, self.metrics_manager)
+            if delivers
+            else None
+        )
+        self.metrics = EventMetrics(self.metrics_manager, trace_id)
+        self.measuring = Measuring(self.metrics_manager, machine.clock, found.metrics, found.broken)
+        mine = with_metrics(found.listeners, self.metrics_manager)
+        self._declared = [*placed(mine, self.workers), SELF_TEST]
         listeners = with_overrides(self._declared, overrides)
+        self._offers = offers_of(listeners)
+        self._differences = Differences(self._offers)
         self.registry = Registry(enabled(listeners, overrides))
-        self.metrics_manager = MetricsManager()
-        self.metrics = EventMetrics(self.metrics_manager)
         self._stores = stores
         self.log = stores.log
         self.tail = LiveTail(self.log)
-        self.tenure = stores.tenure
+        self.cluster = stores.cluster
         stores.told.to = self._committed
         self._lay_delivery(stores, Registry(listeners))
         self._lay_intake(stores, settings)
         self._lay_control(found.broken)
         self._lay_schedules()
+        self.further: dict[str, Task] = {}  # what else one node does for all
         self.apply(settings)
 
     def _lay_delivery(self, stores: Stores, registry: Registry) -> None:
@@ -125,8 +144,15 @@ class Core:
             now_us=clock.now_us,
             bind_trace=bind_trace,
         )
-        self.retention = stores.sweeper(DeliveryHolds(self.dispatcher, self.state))
+        self.removed = Removed(
+            *(self.state, self.state.known), lambda: self.dispatcher.routed, self.log.lanes
+        )
+        self.retention = stores.sweeper(
+            DeliveryHolds(self.dispatcher, self.state, self.removed.cursors_elsewhere)
+        )
         self._sweeping: asyncio.Task[None] | None = None
+        self._writes = False
+        self._looking: asyncio.Task[None] | None = None
 
     def _lay_intake(self, stores: Stores, settings: EventSettings) -> None:
         """What decides whether events may come in, and lets them."""
@@ -149,7 +175,6 @@ class Core:
         clock, now_us, call_later = self._machine.clock, self._now_us, self._machine.call_later
         state, dispatcher = self.state, self.dispatcher
         self.pauses = Pauses(state.pauses, call_later, now_us, dispatcher.hold)
-        self.removed = Removed(state, state.known, lambda: dispatcher.routed, self.log.lanes)
         self.dead_letters = DeadLetters(dispatcher.failure_places, dispatcher.retries.wake, now_us)
         self.control = Control(lambda: self.registry, dispatcher, self.pauses, self.removed)
         self.replays = Replays(dispatcher, state, self.log.history, self.control, now_us)
@@ -192,6 +217,12 @@ class Core:
         return self.next_us is None or self.next_us > self._now_us()
 
     @property
+    def overdue_seconds(self) -> float:
+        """By how much a delayed event or a firing of a schedule is late; 0 where none is."""
+        due_us = first_of((self.delayed.next_us, self.schedules.next_us))
+        return 0.0 if due_us is None else max(0, self._now_us() - due_us) / SECOND_US
+
+    @property
     def next_us(self) -> int | None:
         """When something is due next: an event, a firing, a retry, the end of a pause."""
         parts = (self.delayed, self.schedules, self.dispatcher, self.pauses)
@@ -199,36 +230,116 @@ class Core:
 
     async def start(self) -> None:
         """Take events from now on; listeners continue where their cursors stand."""
-        self.log.start()
+        self.measuring.start()
+        if self.workers is not None:
+            self.workers.start()
         await self.pauses.start()
-        await self.dispatcher.start()
+        everything = self.dispatcher.everything
+        duties = Duties(everything, self.dispatcher.sharing, self.tasks())
+        if self.cluster is None:
+            await self.dispatcher.start(everything, left=everything)
+        else:
+            left = duties.may_have_been(self.cluster.ownership.inherited)
+            await self.dispatcher.start(NOTHING, left)
+        self.log.start()  # which tells the dispatcher of what other nodes store
+        self._writes = True
         self.sync.take_places(self.dispatcher.inline_places())
         self.dispatcher.reconfigure(self.registry)  # pauses those that are held or switched off
-        if self.tenure is not None:
-            self.tenure.watch(lambda holds: self.dispatcher.suspend(not holds))
-        await self.removed.start([listener.name for listener in self._declared])
+        loaded = [listener.name for listener in self._declared]
+        await self.removed.start(loaded, self.dispatcher.subscriptions)
+        if self.cluster is None:
+            await self._begin_scheduling()
+            await self._begin_sweeping()
+            for task in self.further.values():
+                await task.begin()
+        else:
+            await self._look(self.cluster)
+            offers = self._offers if "worker" in self.cluster.roles else None
+            await self.cluster.ownership.begin(duties.things, offers, duties)
+            self._looking = asyncio.create_task(self._look_regularly(self.cluster))
+
+    def tasks(self) -> dict[str, Task]:
+        """What one node does for all, by its name."""
+        return {
+            "scheduling": Task(self._begin_scheduling, self._end_scheduling),
+            "retention": Task(self._begin_sweeping, self._end_sweeping),
+            **self.further,
+        }
+
+    async def _begin_scheduling(self) -> None:
         self.delayed.start()
-        self._sweeping = asyncio.create_task(self.retention.run(), name="retention")
         self.schedules.start()
+
+    async def _end_scheduling(self) -> None:
+        self.delayed.stop()
+        self.schedules.stop()
+        await self.schedules.drain()
+        await self.log.flush()
+        await self.delayed.drain()
+
+    async def _begin_sweeping(self) -> None:
+        self._sweeping = asyncio.create_task(self.retention.run(), name="retention")
+
+    async def _end_sweeping(self) -> None:
+        if self._sweeping is not None:
+            await end(self._sweeping)
+            self._sweeping = None
+
+    async def _look_regularly(self, cluster: Cluster) -> None:
+        while True:
+            began = self._machine.clock.monotonic()
+            try:
+                await self._look(cluster)
+            except StorageError as error:
+                _log.warning("what other nodes have changed could not be read: %s", error)
+            took = self._machine.clock.monotonic() - began
+            await asyncio.sleep(max(LOOK_SECONDS, took * LOOK_REST))
+
+    async def _look_around(self, cluster: Cluster, progress: Progress) -> None:
+        """Which listeners other nodes work for, and which nobody does."""
+        view, mine = cluster.ownership.view, cluster.ownership.membership.id
+        if mine not in view.members or (
+            "worker" in cluster.roles and not view.members[mine].offers
+        ):
+            return  # this node has not introduced itself yet
+        await self.removed.look(progress, served(view))
+        self._differences.look(view, self.removed.unserved)
+
+    async def _look(self, cluster: Cluster) -> None:
+        """Take over what other nodes have changed, and look for what is due."""
+        elsewhere = cluster.elsewhere
+        await self.pauses.look()
+        await self.schedules.take_over(elsewhere.schedules)
+        self.delayed.take_over(*await elsewhere.waiting())
+        if await elsewhere.have_types_changed():
+            await self.catalogue.look()
+        await elsewhere.failures()
+        await self._look_around(cluster, await self.dispatcher.sharing.look())
+        self.dispatcher.retries.wake(None, self._now_us())
 
     async def stop(self, grace_seconds: float) -> None:
         """Write what was accepted, let listeners finish, save the cursors."""
         self.manager.accepting = False
         self.tail.close()
         self.pauses.close()
-        self.delayed.stop()
-        if self._sweeping is not None:
-            await end(self._sweeping)
-        self.schedules.stop()
-        await self.schedules.drain()
-        await self.log.flush()
-        await self.delayed.drain()
+        await self.measuring.stop()
+        if self._looking is not None:
+            await end(self._looking)
+        if self.cluster is not None:
+            await self.cluster.ownership.stop()
+        for task in self.further.values():
+            await task.end()
+        await self._end_sweeping()
+        if self._writes:
+            await self._end_scheduling()
         try:
             await self.dispatcher.stop(grace_seconds)
         except StorageError as error:
             _log.error(
                 "the last cursors could not be saved, listeners will see more again: %s", error
             )
+        if self.workers is not None:
+            await self.workers.stop()
         self.sync.close()
         self.watch.close()
         await self._stores.close()

@@ -14,6 +14,7 @@ from event_system.node.quantities import format_duration
 from event_system.node.settings import Settings
 
 MASK = "********"
+_SECRET = ("database.dsn", "redis.url", "on_call.feed_key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def _masked(key: str, value: Any) -> Any:
         return [entry["name"] for entry in value]
     if key == "database.replicas":
         return [MASK for _ in value]
-    return MASK if key == "database.dsn" and value is not None else value
+    return MASK if key in _SECRET and value is not None else value
 
 
 def _source(loaded: Loaded, key: str) -> str:

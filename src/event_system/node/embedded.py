@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -13,19 +15,26 @@ from typing import Any
 import msgspec
 from pydantic import SecretStr
 
+from event_system.cache.cache import Cache
 from event_system.delivery.replays.replays import Replays
 from event_system.events.codec import Draft, invalid
 from event_system.events.event import Event, Row
 from event_system.events.idempotency import check_key, give_id, give_ids
-from event_system.events.listener import listeners_of
 from event_system.events.ports import Deliveries, History, Receipt
 from event_system.events.preconditions import check_conditional
 from event_system.kernel.clock import SystemClock
 from event_system.kernel.errors import BatchTooLargeError, EventSystemError, InvalidEventError
+from event_system.metrics.manager import MetricsManager
+from event_system.node.backbone_settings import BackboneSettings
+from event_system.node.cache_settings import CacheSettings
+from event_system.node.caching import Caching
 from event_system.node.core import Core, Machine
 from event_system.node.database_settings import DatabaseSettings
-from event_system.node.listeners import Found
+from event_system.node.listeners import Found, given_listeners
+from event_system.node.node_settings import NodeSettings
+from event_system.node.redis_settings import RedisSettings
 from event_system.node.settings import EventSettings
+from event_system.node.sharing import sharing_of
 from event_system.node.storage import open_stores
 from event_system.node.type_files import declared_types
 from event_system.scheduling.delayed import DelayedEvents
@@ -40,13 +49,15 @@ class EventSystem:
         async with EventSystem("data", listeners=[greet]) as es:
             receipt = await es.trigger("player.level_up", {"level": 10}, subject="p1")
 
-    `listeners` are functions declared with `@listener`, `Listener`s, or modules of them.
+    `listeners` are functions declared with `@listener`, `@warm_up`, `@register_metrics` or
+    `@collector`, `Listener`s, or modules of them.
     `types` are event types: mappings with a `name` and the members of an entry of a file, or
     paths of files and folders.
     `settings` are those of the `event` section; `machine` is where time and chance come from.
     One process at a time may use `data_dir`. With `database`, a connection string or the
     settings of the `database` section, events and state are there, and `data_dir` holds only
-    what is of this process.
+    what is of this process. With `redis`, a URL or the settings of the `redis` section, what
+    listeners cache is there too; `cache` are the settings of the `cache` section.
     """
 
     def __init__(  # noqa: PLR0913 - what a node can be given
@@ -58,35 +69,66 @@ class EventSystem:
         source: str = "python",
         settings: EventSettings | None = None,
         database: str | DatabaseSettings | None = None,
+        redis: str | RedisSettings | None = None,
+        cache: CacheSettings | None = None,
         shutdown_grace: float = 10.0,
         machine: Machine | None = None,
     ) -> None:
         self._data_dir = Path(data_dir)
-        self._found = Found([found for thing in listeners for found in listeners_of(thing)])
+        self._found = given_listeners(listeners)
         self._types = declared_types(types)
         self._source = source
         self._settings = settings or EventSettings()
         self._database = _database_settings(database)
+        self._redis = _redis_settings(redis)
+        self._cache_settings = cache or CacheSettings()
+        self._cache: Cache | None = None
+        self._opened = AsyncExitStack()
         self._grace = shutdown_grace
         self._machine = machine
         self._core: Core | None = None
 
     async def __aenter__(self) -> EventSystem:
-        machine = self._machine or _this_machine()
-        stores = await open_stores(self._database, self._data_dir, self._settings, machine.clock)
+        async with AsyncExitStack() as opened:
+            machine = self._machine or _this_machine()
+            caching = await self._open_cache(machine, opened)
+            self._core = await self._open_core(machine, caching.given_to(self._found), opened)
+            self._cache = caching.cache
+            self._opened = opened.pop_all()
+        return self
+
+    async def _open_cache(self, machine: Machine, opened: AsyncExitStack) -> Caching:
+        sharing = sharing_of(self._redis)
+        if sharing is not None:
+            opened.push_async_callback(sharing.close)
+            await sharing.start()
+        caching = Caching(self._cache_settings, machine.clock, machine.random_bytes, sharing)
+        opened.push_async_callback(caching.close)
+        await caching.start()
+        await caching.warm_up(self._found.warm_ups)
+        return caching
+
+    async def _open_core(self, machine: Machine, found: Found, opened: AsyncExitStack) -> Core:
+        stores = await open_stores(
+            *(self._database, BackboneSettings(), self._data_dir, self._settings),
+            NodeSettings(),
+            machine.clock,
+        )
         try:
-            core = Core(stores, self._settings, self._found, {}, machine)
+            machine = replace(machine, clock=stores.clock)
+            core = Core(stores, self._settings, found, {}, machine)
             core.catalogue.declare(self._types)
         except BaseException:
             await stores.close()
             raise
-        try:
-            await core.start()
-        except BaseException:
-            await core.stop(0)
-            raise
-        self._core = core
-        return self
+        opened.push_async_callback(self._end_core, core)
+        await core.start()
+        return core
+
+    async def _end_core(self, core: Core) -> None:
+        """With no grace where the start did not come to its end."""
+        await core.stop(self._grace if self._core is core else 0)
+        self._core = None
 
     async def __aexit__(
         self,
@@ -94,14 +136,26 @@ class EventSystem:
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        await self._running.stop(self._grace)
-        self._core = None
+        await self._opened.aclose()
+        self._cache = None
 
     @property
     def _running(self) -> Core:
         if self._core is None:
             raise RuntimeError("EventSystem is used outside of its `async with` block")
         return self._core
+
+    @property
+    def cache(self) -> Cache:
+        """What listeners with a parameter `cache` get."""
+        if self._cache is None:
+            raise RuntimeError("EventSystem is used outside of its `async with` block")
+        return self._cache
+
+    @property
+    def metrics(self) -> MetricsManager:
+        """What listeners with a parameter `metrics` get."""
+        return self._running.metrics_manager
 
     @property
     def history(self) -> History:
@@ -211,6 +265,12 @@ def _database_settings(given: str | DatabaseSettings | None) -> DatabaseSettings
     if isinstance(given, str):
         return DatabaseSettings(enabled=True, dsn=SecretStr(given))
     return given or DatabaseSettings()
+
+
+def _redis_settings(given: str | RedisSettings | None) -> RedisSettings:
+    if isinstance(given, str):
+        return RedisSettings(url=SecretStr(given))
+    return given or RedisSettings()
 
 
 def _rows(admitted: Sequence[Row | EventSystemError]) -> list[Row]:

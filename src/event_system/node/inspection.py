@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from event_system.database.sqlite.inspection import (
+    alerting_files,
     catalogue_files,
     foreign_files,
     furthest_offset,
@@ -51,6 +52,7 @@ def inspect(directory: Path, *, check: bool) -> DirectoryReport:
         *log_files(directory, check=check),
         *state_files(directory, check=check),
         *catalogue_files(directory, check=check),
+        *alerting_files(directory, check=check),
     ]
     try:
         log, faults = log_facts(directory), list(_cross_faults(directory))

@@ -8,9 +8,10 @@ import logging
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
 import uvloop
 
@@ -18,11 +19,13 @@ from event_system.kernel.errors import AddressInUseError
 from event_system.logs.configure import LogHandle, configure_logging
 from event_system.node.compose import Node
 from event_system.node.configuration import Loaded
+from event_system.node.loop_threads import LoopThreads
 from event_system.node.reload import ConfigWatcher
-from event_system.node.settings import check_exposure
-from event_system.node.stores import Tenure
+from event_system.node.settings import check_exposure, check_roles
 
 YOUNG_OBJECTS = 20_000
+HELD_SECONDS = 1.0
+"""What handlers' threads have after the node's end; before it they had `server.shutdown_grace`."""
 _log = logging.getLogger(__name__)
 
 
@@ -36,6 +39,7 @@ def run_node(
     """
     settings = loaded.settings
     check_exposure(settings)
+    check_roles(settings)
     handle = configure_logging(
         settings.logging.level,
         settings.logging.format,
@@ -58,6 +62,7 @@ async def _run(
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    threads = LoopThreads(loop)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     node = await Node.open(loaded, handle)
@@ -68,24 +73,22 @@ async def _run(
         announce(node)
         _spare_the_collector()
         watching = loop.create_task(watcher.run(), name="configuration")
-        await _until(stop, node.core.tenure)
+        await stop.wait()
         watching.cancel()
         _log.info("stopping")
     finally:
         await node.stop()
     _log.info("stopped")
+    if not await threads.end(HELD_SECONDS):
+        _log.warning("a handler holds a thread (asyncio.to_thread); the process ends without it")
+        _end_at_once(handle)
 
 
-async def _until(stop: asyncio.Event, tenure: Tenure | None) -> None:
-    """Wait for a signal. Raises `LeaseLostError` where another node has taken over."""
-    waiting: list[asyncio.Future[Any]] = [asyncio.ensure_future(stop.wait())]
-    if tenure is not None:
-        waiting.append(asyncio.ensure_future(tenure.lost()))
-    done, rest = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    for task in rest:
-        task.cancel()
-    for task in done:
-        task.result()
+def _end_at_once(handle: LogHandle) -> NoReturn:
+    """Without waiting for threads, as Python otherwise does; all that is to be kept is stored."""
+    handle.close()
+    sys.stdout.flush()
+    os._exit(0)
 
 
 def _spare_the_collector() -> None:

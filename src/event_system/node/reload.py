@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from event_system.kernel.errors import ConfigurationError, EventSystemError
+from event_system.kernel.threads import in_thread
 from event_system.node.configuration import Loaded, fingerprint
 from event_system.node.settings import Settings
 
@@ -85,7 +86,7 @@ class ConfigWatcher:
     async def _has_changed(self) -> bool:
         """Without a file handle to look with, not now."""
         try:
-            return await asyncio.to_thread(fingerprint, self._files) != self._seen
+            return await in_thread(fingerprint, self._files) != self._seen
         except OSError:
             return False
 
@@ -117,9 +118,9 @@ class ConfigWatcher:
         """
         while True:
             looked_at = self._files
-            self._seen = await asyncio.to_thread(fingerprint, looked_at)
+            self._seen = await in_thread(fingerprint, looked_at)
             try:
-                loaded = await asyncio.to_thread(self._load)
+                loaded = await in_thread(self._load)
             except ConfigurationError as error:
                 self._files = error.files
                 if error.files == looked_at:

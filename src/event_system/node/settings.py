@@ -9,11 +9,22 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from event_system.events.limits import SLOWEST
-from event_system.kernel.errors import ExposedServerError, InvalidPatternError
+from event_system.kernel.errors import ConfigurationError, ExposedServerError, InvalidPatternError
 from event_system.kernel.patterns import parse_pattern
+from event_system.node.alerting_settings import AlertingSettings
+from event_system.node.backbone_settings import BackboneSettings
+from event_system.node.cache_settings import CacheSettings
 from event_system.node.database_settings import DatabaseSettings
+from event_system.node.incident_settings import IncidentSettings
 from event_system.node.listener_settings import ListenersSettings, RetrySettings
+from event_system.node.metrics_settings import MetricsSettings
+from event_system.node.node_settings import ROLES, NodeSettings
+from event_system.node.on_call_settings import OnCallSettings
+from event_system.node.promql_settings import PromqlSettings
 from event_system.node.quantities import Duration, Size
+from event_system.node.redis_settings import RedisSettings
+from event_system.node.rules_settings import RulesSettings
+from event_system.node.rum_settings import BrowserSettings
 from event_system.node.sections import LIVE, Names, Section
 
 LOOPBACK_NAMES = ("localhost", "")
@@ -96,6 +107,13 @@ class EventSettings(Section):
         ge=1,
         le=1024,
         json_schema_extra=LIVE,
+    )
+    worker_processes: int = Field(
+        0,
+        description="Processes for the handlers of listeners that have `process`; 0 has them in "
+        "this one.",
+        ge=0,
+        le=256,
     )
     async_channel_size: int = Field(
         1000,
@@ -209,6 +227,11 @@ class TypeLimitSettings(LimitSettings):
 class LimitsSettings(Section):
     """Token buckets for events that come over HTTP; over them 429."""
 
+    shared: bool = Field(
+        False,
+        description="Count on the server of `redis.url`, for all nodes together; while it does not "
+        "answer, each node counts by itself.",
+    )
     per_key: LimitSettings = Field(LimitSettings(), description="By API key.")
     per_source: LimitSettings = Field(LimitSettings(), description="By the events' source.")
     per_type: TypeLimitSettings = Field(TypeLimitSettings(), description="By event type.")
@@ -232,14 +255,6 @@ class LoggingSettings(Section):
     def _known_names(cls, value: Any) -> Any:
         lower = value.lower() if isinstance(value, str) else value
         return {"warning": "warn"}.get(lower, lower)
-
-
-class MetricsSettings(Section):
-    """The Prometheus endpoint."""
-
-    enabled: bool = Field(True, description="Serve `/metrics`.")
-    host: str | None = Field(None, description="Address to listen on; null is `server.host`.")
-    port: int = Field(9090, description="Port to listen on; 0 takes a free one.", ge=0, le=65535)
 
 
 class ApiKey(Section):
@@ -281,15 +296,37 @@ class Settings(Section):
         "prod", description="What the node runs for; shown, and a label of its log."
     )
     data_dir: str = Field("data", description="Where everything is stored.", min_length=1)
+    node: NodeSettings = Field(NodeSettings(), description="This node among others.")
     server: ServerSettings = Field(ServerSettings(), description="The HTTP server.")
     event: EventSettings = Field(EventSettings(), description="The event core.")
     types: TypesSettings = Field(TypesSettings(), description="Event types from files.")
     database: DatabaseSettings = Field(DatabaseSettings(), description="A database server.")
+    redis: RedisSettings = Field(RedisSettings(), description="A Redis or Valkey server.")
+    backbone: BackboneSettings = Field(BackboneSettings(), description="A stream in front of it.")
+    cache: CacheSettings = Field(CacheSettings(), description="What listeners cache.")
     listeners: ListenersSettings = Field(ListenersSettings(), description="Listeners.")
     limits: LimitsSettings = Field(LimitsSettings(), description="Token buckets.")
     logging: LoggingSettings = Field(LoggingSettings(), description="The node's own log.")
     metrics: MetricsSettings = Field(MetricsSettings(), description="The Prometheus endpoint.")
+    promql: PromqlSettings = Field(PromqlSettings(), description="Queries over time series.")
+    rules: RulesSettings = Field(RulesSettings(), description="Rules over time series.")
+    on_call: OnCallSettings = Field(OnCallSettings(), description="Who is on call.")
+    alerting: AlertingSettings = Field(AlertingSettings(), description="Who is told of alerts.")
+    incidents: IncidentSettings = Field(
+        IncidentSettings(), description="What people do about alerts."
+    )
+    rum: BrowserSettings = Field(BrowserSettings(), description="Measuring in browsers.")
     security: SecuritySettings = Field(SecuritySettings(), description="Who may use the API.")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.limits.shared and self.redis.url is None:
+            raise ValueError("limits.shared needs redis.url or redis.url_file")
+        if self.backbone.enabled and not self.database.enabled:
+            raise ValueError(
+                f"backbone.kind {self.backbone.kind} needs `database.enabled`: state is kept there"
+            )
+        return self
 
 
 def is_exposed(settings: Settings) -> bool:
@@ -316,4 +353,14 @@ def check_exposure(settings: Settings) -> None:
         raise ExposedServerError(
             f"server.host is {settings.server.host} and no API key is configured",
             where="server.host",
+        )
+
+
+def check_roles(settings: Settings) -> None:
+    """Raise `ConfigurationError` where a role is missing and no other node can have it."""
+    missing = sorted(set(ROLES) - set(settings.node.roles))
+    if missing and not settings.database.enabled:
+        raise ConfigurationError(
+            f"node.roles lacks {', '.join(missing)}, and without `database` there is no other node",
+            where="node.roles",
         )

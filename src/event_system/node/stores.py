@@ -8,23 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from event_system.cluster.clock import ClusterClock
+from event_system.cluster.ownership import Ownership
 from event_system.database.board import MappedBoard
 from event_system.database.sqlite.catalogue import SqliteCatalogue
+from event_system.database.sqlite.records import SqliteRecords
 from event_system.database.sqlite.state import StateDatabase
-from event_system.delivery.ports import Board, CursorStore, ListenerStore, PauseStore
+from event_system.delivery.board import Board
+from event_system.delivery.ports import CursorStore, ListenerStore, PauseStore
 from event_system.eventlog.retention import Retention, RetentionSettings
 from event_system.eventlog.sqlite.log import LogSettings, SqliteEventLog
 from event_system.eventlog.sqlite.retention import SqliteOld
 from event_system.events.ports import CatalogueStore, Commit, EventLog, History, Holds
 from event_system.kernel.clock import Clock
+from event_system.kernel.records import Records
 from event_system.metrics.manager import MetricsManager
+from event_system.metrics.queries import QueryTally
 from event_system.node.settings import EventSettings
-from event_system.scheduling.ports import DelayedStore, ScheduleStore
+from event_system.scheduling.ports import DelayedStore, KeptSchedule, ScheduleStore
 
 SECOND_US = 1_000_000
 _log = logging.getLogger(__name__)
@@ -95,18 +101,36 @@ class Sweeper(Protocol):
         """Delete what may go now; how many events went."""
 
 
-class Tenure(Protocol):
-    """The right to deliver, which one node at a time has."""
+class Elsewhere(Protocol):
+    """What other nodes may have changed, asked for again."""
 
-    @property
-    def failure(self) -> str | None:
-        """Why the right could not be renewed lately; None where it was."""
+    async def schedules(self) -> Sequence[KeptSchedule]: ...
+    async def waiting(self) -> tuple[int, int | None]:
+        """How many delayed events wait, and when the first is due."""
 
-    def watch(self, changed: Callable[[bool], None]) -> None:
-        """Call `changed` with False where the right lapses or is lost, with True once it is back."""
+    async def have_types_changed(self) -> bool:
+        """Whether the catalogue is another since it was loaded last."""
 
-    async def lost(self) -> None:
-        """Waits; raises `LeaseLostError` once another node has the right."""
+    async def failures(self) -> None:
+        """Count failures anew."""
+
+
+class NodeRecords(Records, Protocol):
+    """Records that a node opens, and closes at its end."""
+
+    async def close(self) -> None:
+        """Wait for what is being saved; nothing may be asked afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The other nodes at the same stores; `clock` is the one that all of them go by."""
+
+    ownership: Ownership
+    clock: ClusterClock
+    elsewhere: Elsewhere
+    roles: Collection[str]
+    """This node's."""
 
 
 @dataclass(slots=True)
@@ -122,8 +146,12 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """What a core is built on; `close` once nothing uses it any more."""
+    """What a core is built on; `close` once nothing uses it any more.
 
+    `clock` is the one that everything in them goes by.
+    """
+
+    clock: Clock
     log: NodeLog
     state: NodeState
     types: CatalogueStore
@@ -133,7 +161,11 @@ class Stores:
     watch: Callable[[MetricsManager], None]
     """Registers the metrics of what the stores are in."""
     close: Callable[[], Awaitable[None]]
-    tenure: Tenure | None = None
+    tally: QueryTally
+    """What is asked of a database server; nothing where there is none."""
+    open_records: Callable[[], NodeRecords]
+    """Opens what alerting keeps. Raises `DamagedFileError`."""
+    cluster: Cluster | None = None
     """None where no other node can be at the stores."""
 
 
@@ -164,6 +196,7 @@ def embedded_stores(
         await types.close()
 
     return Stores(
+        clock=clock,
         log=log,
         state=state,
         types=types,
@@ -174,4 +207,6 @@ def embedded_stores(
         ),
         watch=lambda _manager: None,
         close=close,
+        tally=QueryTally(),
+        open_records=lambda: SqliteRecords(directory),
     )

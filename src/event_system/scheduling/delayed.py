@@ -15,6 +15,7 @@ from event_system.events.manager import EventManager
 from event_system.events.ports import Receipt
 from event_system.kernel.clock import CallLater, to_datetime, to_us
 from event_system.kernel.errors import InvalidEventError
+from event_system.kernel.tasks import settle
 from event_system.scheduling.aftermath import Aftermath
 from event_system.scheduling.ports import (
     DelayedStore,
@@ -68,6 +69,11 @@ class DelayedEvents:
     def stop(self) -> None:
         """Fire nothing more; `drain` waits for what was fired."""
         self._pump.stop()
+
+    def take_over(self, waiting: int, next_us: int | None) -> None:
+        """Go on with what waits now: other nodes may have changed it."""
+        self.waiting, self.next_us = waiting, next_us
+        self._pump.look()
 
     @property
     def busy(self) -> bool:
@@ -180,13 +186,5 @@ async def answer_of(ask: Callable[[Done[T]], None]) -> T:
     """What a store tells `done`, for a caller that waits; its errors are raised."""
     future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
 
-    def done(outcome: T | Exception) -> None:
-        if future.done():  # the caller was cancelled; the change is made all the same
-            return
-        if isinstance(outcome, Exception):
-            future.set_exception(outcome)
-        else:
-            future.set_result(outcome)
-
-    ask(done)
+    ask(lambda outcome: settle(future, outcome))
     return await future

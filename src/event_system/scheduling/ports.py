@@ -121,7 +121,8 @@ class KeptSchedule(msgspec.Struct, frozen=True, kw_only=True):
     """A schedule and how far it is. Moments are those of the expression, without jitter.
 
     `next_us` is the oldest moment that has not fired; `last_us` the newest that has, `fired_us`
-    when that was and `last_offset` where its event is. `revision` changes with the definition.
+    when that was and `last_offset` where its event is. `revision` is another for each definition
+    that was ever kept under the name.
     """
 
     name: str
@@ -145,16 +146,24 @@ class Step(NamedTuple):
 class ScheduleStore(Protocol):
     """Schedules, on stable storage beside the log; changes are durable when `done` is called.
 
-    `kept` is what was there when it was opened.
+    `kept` is what was there when it was opened. Other nodes may change schedules too: a change is
+    made of the revision that is known, and `done` gets `ScheduleConflictError` where what is
+    stored is another.
     """
 
     kept: list[KeptSchedule]
 
-    def put(self, schedule: KeptSchedule, done: Done[None]) -> None:
-        """Keep a schedule; the definition and `next_us` of one that is there are replaced."""
+    def get(self, name: str, done: Done[KeptSchedule | None]) -> None:
+        """The schedule as it is stored now."""
 
-    def delete(self, name: str, done: Done[None]) -> None:
-        """Forget a schedule."""
+    def put(self, schedule: KeptSchedule, before: int | None, done: Done[None]) -> None:
+        """Keep a schedule in place of revision `before`; None is for one that is new.
+
+        The definition and `next_us` of one that is there are replaced.
+        """
+
+    def delete(self, name: str, before: int, done: Done[None]) -> None:
+        """Forget a schedule of revision `before`."""
 
     def advance(self, steps: Sequence[Step], done: Done[list[Sequence[int] | None]]) -> None:
         """Append each step's events and move its schedule on, all in one transaction.

@@ -13,9 +13,13 @@ from msgspec import Meta
 from event_system.events.codec import Draft, Moment, Name, check_utf8
 from event_system.events.event import Row
 from event_system.kernel.clock import rfc3339, to_datetime, to_us
-from event_system.kernel.errors import InvalidScheduleError, MalformedBodyError
+from event_system.kernel.cron import check_cron, check_zone, next_firing
+from event_system.kernel.errors import (
+    InvalidScheduleError,
+    MalformedBodyError,
+    ScheduleConflictError,
+)
 from event_system.kernel.lanes import id_key, lane_of, source_key, subject_key, type_key
-from event_system.scheduling.cron import check_cron, check_zone, next_firing
 
 SOURCE: Final = "schedule"
 """The source of firings whose template names none."""
@@ -92,6 +96,14 @@ def decode_schedule(body: bytes) -> Schedule:
         raise MalformedBodyError(str(error)) from error
     check_schedule(schedule)
     return schedule
+
+
+def check_unchanged(name: str, stored: int | None, before: int | None) -> None:
+    """Raise `ScheduleConflictError` where the revision in store is not the one before a change."""
+    if stored != before:
+        now = "is deleted" if stored is None else "was changed"
+        detail = f"the schedule {name} {now} by now: another node has done that"
+        raise ScheduleConflictError(detail, where=name)
 
 
 def check_schedule(schedule: Schedule) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -17,9 +17,11 @@ from event_system.kernel.clock import CallLater
 from event_system.kernel.errors import (
     InvalidEventError,
     InvalidScheduleError,
+    ScheduleConflictError,
     ScheduleNotFoundError,
     TooManySchedulesError,
 )
+from event_system.kernel.threads import in_thread
 from event_system.scheduling.aftermath import Aftermath
 from event_system.scheduling.delayed import SECOND_US, answer_of
 from event_system.scheduling.ports import KeptSchedule, ScheduleStore, Step
@@ -66,6 +68,8 @@ class Schedules:
         self._pump = Pump(self, now_us, call_later)
         self._aftermath = Aftermath(manager, loop)
         self._firing: asyncio.Task[None] | None = None
+        self._changing = asyncio.Lock()
+        self._changes = 0
 
     def start(self) -> None:
         self._pump.start()
@@ -84,6 +88,17 @@ class Schedules:
         if self._firing is not None:
             await asyncio.wait([self._firing])
         await self._aftermath.drain()
+
+    async def take_over(self, load: Callable[[], Awaitable[Sequence[KeptSchedule]]]) -> None:
+        """Go on with what is kept now: other nodes may have changed it."""
+        before = self._changes
+        found = {kept.name: kept for kept in await load()}
+        if self._changes != before or found == self._kept:
+            return  # what was found may be older than what is known
+        self._kept = found
+        self._due = {name: self._due_of(kept) for name, kept in found.items()}
+        self._revision = max(self._revision, *(kept.revision for kept in found.values()), 0)
+        self._pump.look()
 
     # Looking
 
@@ -106,21 +121,33 @@ class Schedules:
     async def put(self, name: str, schedule: Schedule) -> KeptSchedule:
         """Keep a schedule under this name. Given again unchanged it goes on as it was.
 
-        Raises `InvalidScheduleError`, `TooManySchedulesError`, and what is wrong with the
-        event of the template. A changed one fires from now on only.
+        Raises `InvalidScheduleError`, `TooManySchedulesError`, `ScheduleConflictError`, and what
+        is wrong with the event of the template. A changed one fires from now on only.
         """
-        known = self._kept.get(check_name(name))
-        if known is not None and known.definition == schedule:
+        async with self._changing:
+            known = await self._known(check_name(name))
+            try:
+                if known is None or known.definition != schedule:
+                    return await self._put(name, schedule, known)
+                await answer_of(partial(self._store.put, known, known.revision))
+            except ScheduleConflictError:
+                known = await self._look_again(name)
+                if known is None or known.definition != schedule:
+                    raise
             return known
+
+    async def _put(self, name: str, schedule: Schedule, known: KeptSchedule | None) -> KeptSchedule:
         if known is None and len(self._kept) >= MAX_SCHEDULES:
             raise TooManySchedulesError(f"there are {MAX_SCHEDULES}")
         now = self._now_us()
         self._check_event(name, schedule.event, now)
-        next_us = await asyncio.to_thread(firing_after, schedule, now)
-        self._revision += 1
-        revision = self._revision
+        next_us = await in_thread(firing_after, schedule, now)
+        before = None if known is None else known.revision
+        revision = max(self._revision + 1, (before or 0) + 1, now)  # nobody's is the same
+        self._revision = revision
         kept = KeptSchedule(name=name, revision=revision, definition=schedule, next_us=next_us)
-        await answer_of(partial(self._store.put, kept))
+        self._changes += 1
+        await answer_of(partial(self._store.put, kept, before))
         if (known := self._kept.get(name)) is not None:  # it may have fired meanwhile
             kept = replace(known, revision=revision, definition=schedule, next_us=next_us)
         self._keep(kept)
@@ -136,12 +163,18 @@ class Schedules:
             raise InvalidScheduleError(error.detail, where=where) from error
 
     async def delete(self, name: str) -> KeptSchedule:
-        """Forget a schedule. Raises `ScheduleNotFoundError`."""
-        kept = self.get(name)
-        await answer_of(partial(self._store.delete, name))
-        self._kept.pop(name, None)
-        self._due.pop(name, None)
-        return kept
+        """Forget a schedule; what it was. Raises `ScheduleNotFoundError`, `ScheduleConflictError`."""
+        async with self._changing:
+            await self._known(name)
+            kept = self.get(name)
+            self._changes += 1
+            try:
+                await answer_of(partial(self._store.delete, name, kept.revision))
+            except ScheduleConflictError:
+                await self._look_again(name)
+                raise
+            self._forget(name)
+            return kept
 
     async def run(self, name: str) -> tuple[Row, Receipt]:
         """Trigger the schedule's event now, whatever its times; it goes on as it was.
@@ -155,7 +188,27 @@ class Schedules:
         (receipt,) = await self._manager.trigger_rows([row])
         return row, receipt
 
+    async def _known(self, name: str) -> KeptSchedule | None:
+        """The schedule of this name; where there is none, another node may just have made it."""
+        return self._kept.get(name) or await self._look_again(name)
+
+    async def _look_again(self, name: str) -> KeptSchedule | None:
+        """Go on with the schedule as it is stored."""
+        stored: KeptSchedule | None = await answer_of(partial(self._store.get, name))
+        if stored is None:
+            self._forget(name)
+        else:
+            self._keep(stored)
+        self._pump.look()
+        return stored
+
+    def _forget(self, name: str) -> None:
+        self._changes += 1
+        self._kept.pop(name, None)
+        self._due.pop(name, None)
+
     def _keep(self, kept: KeptSchedule) -> None:
+        self._changes += 1
         self._kept[kept.name] = kept
         self._due[kept.name] = self._due_of(kept)
 
@@ -177,26 +230,37 @@ class Schedules:
 
     async def _fire(self, now_us: int, done: Callable[[Exception | None], None]) -> None:
         try:
+            self._changes += 1
             due = [self._kept[name] for name, us in self._due.items() if us and us <= now_us]
-            steps = await asyncio.to_thread(self._steps, due, now_us, self._manager.stamp())
+            steps = await in_thread(self._steps, due, now_us, self._manager.stamp())
             offsets = await answer_of(partial(self._store.advance, steps))
+            for step, stored in zip(steps, offsets, strict=True):
+                if stored is not None:
+                    self._moved(step, stored)
+            await self._look_at_refused(steps, offsets)
         except Exception as error:  # noqa: BLE001 - the pump tells it and tries again
             done(error)
             return
-        for step, stored in zip(steps, offsets, strict=True):
-            if stored is not None:
-                self._moved(step, stored)
         self._aftermath.when_calm(lambda: done(None))
+
+    async def _look_at_refused(
+        self, steps: Sequence[Step], offsets: Sequence[Sequence[int] | None]
+    ) -> None:
+        """What did not fire was changed, or has fired, over another node."""
+        for step, stored in zip(steps, offsets, strict=True):
+            if stored is None and self._kept.get(step.before.name) is step.before:
+                await self._look_again(step.before.name)
 
     def _steps(self, due: list[KeptSchedule], now_us: int, received_us: int) -> list[Step]:
         """What to do for each due schedule, in a thread; many firings are left for later."""
         steps: list[Step] = []
         rows = 0
         for kept in due:
-            steps.append(self._step(kept, now_us, received_us))
-            rows += len(steps[-1].rows)
-            if rows >= MAX_CATCH_UP:
+            step = self._step(kept, now_us, received_us)
+            rows += len(step.rows)
+            if steps and rows > MAX_CATCH_UP:
                 break
+            steps.append(step)
         return steps
 
     def _step(self, kept: KeptSchedule, now_us: int, received_us: int) -> Step:

@@ -15,9 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from event_system.kernel.chance import RandomBytes, fraction, system_random_bytes
 from event_system.kernel.clock import Clock, SystemClock
 from event_system.kernel.errors import DatabaseConflictError, StorageError
+from event_system.kernel.threads import in_thread
 from event_system.sql.dsn import Dialect, Dsn
 from event_system.sql.failures import translated
-from event_system.sql.pool import OnSlow, Pool, PoolSettings, SyncPool, given_back
+from event_system.sql.pool import Pool, PoolSettings, StatementEars, SyncPool, given_back
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -69,7 +70,7 @@ class Database:
         dsn: Dsn,
         settings: PoolSettings | None = None,
         *,
-        on_slow: OnSlow | None = None,
+        ears: StatementEars | None = None,
         clock: Clock | None = None,
         replicas: Sequence[Dsn] = (),
     ) -> Database:
@@ -78,7 +79,7 @@ class Database:
         Raises `MissingDriverError`, `DatabaseRefusedError`, `DatabaseUnreachableError`.
         """
         settings, clock = settings or PoolSettings(), clock or SystemClock()
-        pool = Pool(dsn, settings, on_slow=on_slow, clock=clock)
+        pool = Pool(dsn, settings, ears=ears, clock=clock)
         try:
             server = Server(dsn.dialect, await pool.version())
         except BaseException:
@@ -88,8 +89,8 @@ class Database:
             dsn,
             server,
             pool,
-            SyncPool(dsn, settings, on_slow=on_slow, clock=clock),
-            [Pool(replica, settings, on_slow=on_slow, clock=clock) for replica in replicas],
+            SyncPool(dsn, settings, ears=ears, clock=clock),
+            [Pool(replica, settings, ears=ears, clock=clock) for replica in replicas],
         )
 
     @property
@@ -179,4 +180,4 @@ class Database:
         """Close every connection that is not in use. Idempotent."""
         for pool in (self.pool, *self._replicas):
             await pool.close()
-        await asyncio.to_thread(self._sync_pool.close)
+        await in_thread(self._sync_pool.close)

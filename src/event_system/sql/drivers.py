@@ -50,8 +50,8 @@ def async_arguments(dsn: Dsn) -> dict[str, Any]:
 def sync_arguments(dsn: Dsn) -> dict[str, Any]:
     """What the synchronous driver's `connect` takes.
 
-    There is no limit on an idle transaction: a batch listener may think for as long as its own
-    timeout lets it.
+    There is no limit on an idle transaction, see `idling_limited`: a batch listener may think for
+    as long as its own timeout lets it.
     """
     if dsn.dialect == "postgresql":
         settings = _postgres_settings(idle=0)
@@ -96,6 +96,19 @@ def session_statements(dialect: Dialect, version: str) -> tuple[str, ...]:
         f"SET SESSION {', '.join(settings)}",
         "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
     )
+
+
+def idling_limited(dialect: Dialect, *, is_mariadb: bool) -> str | None:
+    """Limits how long a transaction of a synchronous connection may idle: PostgreSQL's this one.
+
+    MySQL has no such limit; there the end of the TCP connection has to tell.
+    """
+    if dialect == "postgresql":
+        limit = f"'{LONGEST_IDLE_TRANSACTION_SECONDS}s'"
+        return f"SET LOCAL idle_in_transaction_session_timeout = {limit}"
+    if is_mariadb:
+        return f"SET SESSION idle_transaction_timeout = {LONGEST_IDLE_TRANSACTION_SECONDS}"
+    return None
 
 
 def _postgres_settings(*, idle: int) -> dict[str, str]:

@@ -29,7 +29,7 @@ from event_system.kernel.errors import (
 from event_system.sql import drivers
 from event_system.sql.dsn import Dialect, Dsn
 from event_system.sql.failures import translated
-from event_system.sql.tables.leases import holders
+from event_system.sql.tables.cluster import at_work
 
 _log = logging.getLogger(__name__)
 
@@ -67,11 +67,13 @@ class Export:
 def upgrade(dsn: Dsn, target: str = "head") -> Status:
     """Run the pending steps up to `target`. Another process that does so is waited for.
 
-    Raises `NewerDatabaseError`, `MigrationError`, `StorageError`.
+    Raises `LeaseHeldError` where there are some while a node is at work on the tables as they
+    are, `NewerDatabaseError`, `MigrationError`, `StorageError`.
     """
     with _alone(dsn) as connection:
         before = _status(connection)
         if before.pending:
+            _refuse_beside_nodes(connection, before)
             _run(connection, command.upgrade, target)
         after = _status(connection)
         if after.current != before.current:
@@ -86,16 +88,20 @@ def downgrade(dsn: Dsn, target: str) -> Status:
     `StorageError`.
     """
     with _alone(dsn) as connection:
-        if _status(connection).current is not None and (owners := holders(connection)):
-            raise LeaseHeldError(f"{', '.join(owners)} is at work on this database")
-        connection.rollback()
+        _refuse_beside_nodes(connection, _status(connection))
         _run(connection, command.downgrade, target)
         return _status(connection)
 
 
+def _refuse_beside_nodes(connection: sa.Connection, status: Status) -> None:
+    if status.current is not None and (names := at_work(connection)):
+        raise LeaseHeldError(f"at work on this database: {', '.join(names)}")
+    connection.rollback()
+
+
 def status(dsn: Dsn) -> Status:
     """Where the database stands. Raises `NewerDatabaseError`, `StorageError`."""
-    with _connected(dsn) as connection:
+    with connected(dsn) as connection:
         return _status(connection)
 
 
@@ -163,8 +169,8 @@ def _status(connection: sa.Connection) -> Status:
 
 
 @contextmanager
-def _connected(dsn: Dsn) -> Iterator[sa.Connection]:
-    """A connection of its own, without the limits on how long a statement may take."""
+def connected(dsn: Dsn) -> Iterator[sa.Connection]:
+    """A command's own connection, without the limits on how long a statement may take."""
     engine = sa.create_engine(
         drivers.sync_url(dsn.dialect),
         connect_args=drivers.sync_arguments(dsn),
@@ -184,7 +190,7 @@ def _connected(dsn: Dsn) -> Iterator[sa.Connection]:
 @contextmanager
 def _alone(dsn: Dsn) -> Iterator[sa.Connection]:
     """A connection that holds the lock of all migrations of this database."""
-    with _connected(dsn) as connection:
+    with connected(dsn) as connection:
         if dsn.dialect == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_lock(_LOCK_KEY)))
             connection.commit()

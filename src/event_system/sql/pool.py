@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+import math
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -20,8 +21,15 @@ from event_system.sql.failures import translated
 
 _log = logging.getLogger(__name__)
 
-OnSlow: TypeAlias = Callable[[str, float], None]
-"""Told of a slow statement: its text without its parameters, and its seconds."""
+
+class StatementEars(Protocol):
+    """Told of statements: the text without parameters, and seconds. From any thread."""
+
+    def ran(self, statement: str, seconds: float) -> None: ...
+    def failed(self, statement: str) -> None: ...
+    def was_slow(self, statement: str, seconds: float) -> None:
+        """The text is cut; only with `slow_query_log`."""
+
 
 _LONGEST_STATEMENT_SHOWN = 500
 
@@ -62,7 +70,9 @@ class PoolFigures:
 class Pool:
     """Asynchronous connections, each found alive before it is handed out."""
 
-    def __init__(self, dsn: Dsn, settings: PoolSettings, *, on_slow: OnSlow | None, clock: Clock):
+    def __init__(
+        self, dsn: Dsn, settings: PoolSettings, *, ears: StatementEars | None, clock: Clock
+    ):
         demand(dsn.dialect)
         self.settings = settings
         self._dialect = dsn.dialect
@@ -77,7 +87,7 @@ class Pool:
             if dsn.dialect == "postgresql"
             else self._engine
         )
-        _prepare(self._engine.sync_engine, dsn, settings, on_slow, clock)
+        _prepare(self._engine.sync_engine, dsn, settings, ears, clock)
 
     async def version(self) -> str:
         """What the server calls itself, e.g. `10.11.6-MariaDB`."""
@@ -150,13 +160,15 @@ class SyncPool:
     They are not bounded: each batch listener has one, and none waits for another's.
     """
 
-    def __init__(self, dsn: Dsn, settings: PoolSettings, *, on_slow: OnSlow | None, clock: Clock):
+    def __init__(
+        self, dsn: Dsn, settings: PoolSettings, *, ears: StatementEars | None, clock: Clock
+    ):
         self._engine = sa.create_engine(
             drivers.sync_url(dsn.dialect),
             connect_args=drivers.sync_arguments(dsn),
             **{**settings.arguments(), "max_overflow": -1},
         )
-        _prepare(self._engine, dsn, settings, on_slow, clock)
+        _prepare(self._engine, dsn, settings, ears, clock)
 
     def connect(self) -> sa.Connection:
         with translated():
@@ -167,7 +179,7 @@ class SyncPool:
 
 
 def _prepare(
-    engine: sa.Engine, dsn: Dsn, settings: PoolSettings, on_slow: OnSlow | None, clock: Clock
+    engine: sa.Engine, dsn: Dsn, settings: PoolSettings, ears: StatementEars | None, clock: Clock
 ) -> None:
     """Set every new connection up, close those that idled, and watch how long statements take."""
 
@@ -192,22 +204,29 @@ def _prepare(
     sa.event.listen(engine, "connect", connected)
     sa.event.listen(engine, "checkin", returned)
     sa.event.listen(engine, "checkout", taken)
-    if settings.slow_query_log:
-        _watch(engine, settings.slow_query_threshold, on_slow, clock)
+    threshold = settings.slow_query_threshold if settings.slow_query_log else math.inf
+    _watch(engine, threshold, ears, clock)
 
 
-def _watch(engine: sa.Engine, threshold: float, on_slow: OnSlow | None, clock: Clock) -> None:
+def _watch(engine: sa.Engine, threshold: float, ears: StatementEars | None, clock: Clock) -> None:
     def before(connection: sa.Connection, *_: Any) -> None:
         connection.info["began"] = clock.monotonic()
 
     def after(connection: sa.Connection, _cursor: Any, statement: str, *_: Any) -> None:
         seconds = clock.monotonic() - connection.info["began"]
+        if ears is not None:
+            ears.ran(statement, seconds)
         if seconds < threshold:
             return
         shown = " ".join(statement.split())[:_LONGEST_STATEMENT_SHOWN]
         _log.warning("slow query, %.2f s: %s", seconds, shown)
-        if on_slow is not None:
-            on_slow(shown, seconds)
+        if ears is not None:
+            ears.was_slow(shown, seconds)
 
+    def failed(context: sa.engine.ExceptionContext) -> None:
+        if ears is not None and context.statement is not None:
+            ears.failed(context.statement)
+
+    sa.event.listen(engine, "handle_error", failed)
     sa.event.listen(engine, "before_cursor_execute", before)
     sa.event.listen(engine, "after_cursor_execute", after)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 from event_system import Event, Transaction, listener
@@ -29,6 +31,21 @@ async def park(event: Event) -> None:
 
 @listener("test.block", name="block", start="beginning", retry=THRICE, on_failure="block")
 def block(event: Event) -> None:
+    _swallow(event)
+
+
+_together = asyncio.Event()
+
+
+@listener("test.beside", name="beside", start="beginning", retry=Retry(attempts=2, base=0.05))
+async def beside(event: Event) -> None:
+    """The poison ends the process while another event is in hand, if it is ever beside one."""
+    if event.id.startswith("poison"):
+        with suppress(TimeoutError):
+            await asyncio.wait_for(_together.wait(), 0.3)
+    else:
+        _together.set()
+        await asyncio.sleep(0.3)
     _swallow(event)
 
 

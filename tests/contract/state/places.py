@@ -60,7 +60,7 @@ async def embedded(directory: Path) -> Place:
 
 async def on_server(database: Database) -> Place:
     async def open_() -> State:
-        return await ServerState.open(database, unfenced, IDENTITY)
+        return await ServerState.open(database, unfenced, IDENTITY, node=lambda: "one")
 
     return Place(await open_(), open_, ENDLESS[database.dialect])
 

@@ -6,8 +6,8 @@ from collections import Counter
 from event_system.events.ports import ListenerStatus
 from event_system.kernel.errors import ServerUnreachableError, StorageError
 from tests.support.command import command
-from tests.support.delivery import until
 from tests.support.site import Site
+from tests.support.waiting import until
 
 SHORT = ("demo", "--players", "4", "--seconds", "0.5", "--rate", "100")
 

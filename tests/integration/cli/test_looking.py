@@ -17,8 +17,9 @@ from event_system.kernel.errors import (
     ServerUnreachableError,
 )
 from tests.support.command import command
-from tests.support.delivery import feed, until
+from tests.support.delivery import feed
 from tests.support.site import Site, serving
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 
 async def test_events_are_listed_newest_first(site: Site) -> None:
@@ -170,7 +171,7 @@ async def test_a_tail_survives_a_restart_without_loss_or_duplicate() -> None:
     back = threading.Event()
 
     def pause(seconds: float) -> None:
-        assert back.wait(10.0)
+        assert back.wait(PATIENCE_SECONDS)
 
     async with serving(first):
         port = first.server.port

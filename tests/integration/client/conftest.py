@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.support.site import Site, serving
+from tools.ports import free_port
 
 
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
-    async with serving(Site()) as running:
+    async with serving(Site(), free_port()) as running:
         yield running

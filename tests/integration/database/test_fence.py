@@ -37,7 +37,7 @@ async def database(
 
 async def test_nothing_is_written_without_the_lease(database: Database) -> None:
     fence = Fence()
-    state = await ServerState.open(database, fence, 1)
+    state = await ServerState.open(database, fence, 1, node=lambda: "one")
     board = await state.open_batches("board", 5)
     await state.save(1, [], [failure("x", 1)])
     await board.advance(6, failure("board", 6, state=RETRYING))
@@ -70,7 +70,7 @@ async def test_nothing_is_written_without_the_lease(database: Database) -> None:
     await state.close()
 
     fence.shut = False
-    again = await ServerState.open(database, fence, 1)
+    again = await ServerState.open(database, fence, 1, node=lambda: "one")
     assert await again.load() == Progress(1, {}, {})
     assert await again.failures_of(1) == [failure("x", 1)]
     assert await again.replays.of("x") == [kept]
@@ -81,7 +81,7 @@ async def test_nothing_is_written_without_the_lease(database: Database) -> None:
 
 
 async def test_the_state_of_another_log_is_refused(database: Database) -> None:
-    await (await ServerState.open(database, Fence(), 1)).close()
+    await (await ServerState.open(database, Fence(), 1, node=lambda: "one")).close()
 
     with pytest.raises(ForeignFileError):
-        await ServerState.open(database, Fence(), 2)
+        await ServerState.open(database, Fence(), 2, node=lambda: "one")

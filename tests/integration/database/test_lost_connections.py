@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from event_system.database.sql.state import ServerState
 from event_system.events.event import Event
 from event_system.events.listener import Listener
 from event_system.events.ports import Transaction
 from event_system.events.retry import Retry
-from event_system.sql import migrate
+from event_system.kernel.errors import StorageError
+from event_system.sql import drivers, migrate
 from event_system.sql.database import Database
 from event_system.sql.dsn import Dsn
 from event_system.sql.pool import PoolSettings
-from tests.support.delivery import Bench, feed, until
+from tests.support.delivery import Bench, feed
 from tests.support.memory_log import MemoryLog
-from tests.support.sql import ENGINES, connecting, fresh_database
+from tests.support.sql import ENGINES, connecting, fresh_database, opened
+from tests.support.waiting import PATIENCE_SECONDS, until
 from tests.support.wire import Wire
 
 OWN_END = {
@@ -55,7 +59,7 @@ def line(request: pytest.FixtureRequest) -> Iterator[Line]:
 async def store(line: Line) -> AsyncIterator[ServerState]:
     through = replace(line.dsn, host="127.0.0.1", port=line.wire.port, tls="disable")
     database = await Database.open(through, PoolSettings(wait=2.0))
-    yield await ServerState.open(database, lambda connection: None, 1)
+    yield await ServerState.open(database, lambda connection: None, 1, node=lambda: "one")
     await database.close()
 
 
@@ -137,7 +141,7 @@ async def test_while_the_server_is_away_nothing_fails_and_then_all_goes_on(
         await asyncio.wait([asyncio.create_task(entered.wait())], timeout=1.5)
         assert line.seen() == list(range(1, 11))
         line.wire.down = False
-        await until(lambda: bench.dispatcher.subscriptions["board"].lag() == 0, 20)
+        await until(lambda: bench.dispatcher.subscriptions["board"].lag() == 0)
         assert (bench.counts("board").dead, bench.counts("board").retrying) == (0, 0)
     assert line.seen() == list(range(1, 21))
 
@@ -154,6 +158,44 @@ async def test_an_event_that_ends_its_connection_every_time_is_a_failure_of_its_
 
     async with Bench(tmp_path, log, [board(handler, retry=Retry(attempts=1))], store) as bench:
         feed(log, 6)
-        await until(lambda: bench.dispatcher.subscriptions["board"].lag() == 0, 20)
+        await until(lambda: bench.dispatcher.subscriptions["board"].lag() == 0)
         await until(lambda: bench.counts("board").dead == 1)
     assert line.seen() == [1, 2, 4, 5, 6]
+
+
+async def test_who_stands_still_before_a_commit_holds_others_up_for_a_bounded_time(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drivers, "LONGEST_IDLE_TRANSACTION_SECONDS", 1)
+    still, reached = threading.Event(), threading.Event()
+
+    def fence(connection: sa.Connection) -> None:
+        reached.set()
+        still.wait(PATIENCE_SECONDS)
+
+    def is_free() -> bool:
+        with connecting(line.dsn) as connection:
+            free = "SELECT listener FROM batch_cursors FOR UPDATE SKIP LOCKED"
+            return bool(connection.exec_driver_sql(free).all())
+
+    async with opened(line.dsn) as database:
+        still.set()
+        state = await ServerState.open(database, fence, 1, node=lambda: "one")
+        store = await state.open_batches("board", 0)
+        still.clear()
+        reached.clear()
+        batch = await store.begin()
+        await asyncio.to_thread(batch.execute, "INSERT INTO seen VALUES (?)", (1,))
+        commit = asyncio.create_task(store.commit(batch, 1))
+        await until(reached.is_set)
+        assert not is_free()
+        await until(is_free)
+        still.set()
+        with pytest.raises(StorageError):
+            await commit
+        store.roll_back(batch)
+        after = await store.begin()
+        await asyncio.to_thread(after.execute, "INSERT INTO seen VALUES (?)", (2,))
+        await store.commit(after, 1)
+        await state.close()
+    assert line.seen() == [2]

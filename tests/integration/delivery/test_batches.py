@@ -14,8 +14,9 @@ from event_system.delivery import batches
 from event_system.events.event import Event, event_of
 from event_system.events.listener import Listener
 from event_system.events.ports import Transaction
-from tests.support.delivery import Bench, feed, until
+from tests.support.delivery import Bench, feed
 from tests.support.memory_log import MemoryLog
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 
 def board(**options: Any) -> Listener:
@@ -104,19 +105,25 @@ async def test_a_batch_over_its_timeout_is_rolled_back_and_its_transaction_is_de
     tmp_path: Path,
 ) -> None:
     log, release, late = MemoryLog(), threading.Event(), []
+    entered = 0
 
     def handler(events: list[Event], tx: Transaction) -> None:
+        nonlocal entered
         tx.execute("CREATE TABLE IF NOT EXISTS seen (offset INTEGER)")
         tx.executemany("INSERT INTO seen VALUES (?)", [(event.offset,) for event in events])
         if any(event.offset == 1 for event in events):
-            release.wait(10)
+            entered += 1
+            release.wait(PATIENCE_SECONDS)
             try:
                 tx.execute("SELECT 1")
             except RuntimeError as error:
                 late.append(str(error))
 
-    async with Bench(tmp_path, log, [board(handler=handler, timeout=0.1)]):
+    async with Bench(tmp_path, log, [board(handler=handler, timeout=60)]) as bench:
         feed(log, 3)
+        for attempt in (1, 2):  # with others, and alone
+            await until(lambda n=attempt: entered == n)  # type: ignore[misc]
+            bench.passes(61)
         await until(lambda: seen(tmp_path) == [2, 3])
         release.set()
         await until(lambda: len(late) == 2)

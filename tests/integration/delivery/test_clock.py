@@ -14,8 +14,9 @@ from event_system.events.listener import Listener
 from event_system.events.ports import Transaction
 from event_system.events.retry import Retry
 from tests.support.clock import HOUR_US
-from tests.support.delivery import Bench, feed, until
+from tests.support.delivery import Bench, feed
 from tests.support.memory_log import MemoryLog
+from tests.support.waiting import until
 
 SOON = Retry(attempts=4, base=0.2, factor=1)
 KINDS: tuple[dict[str, Any], ...] = (
@@ -72,7 +73,7 @@ async def test_a_retry_waits_for_its_pause_and_not_for_the_clock(
         for each in hours:
             bench.ahead_us += each * HOUR_US
         feed(log, 3, subjects=1)
-        await until(lambda: set(handler.handled) == {1, 2, 3, 4, 5}, 3)
+        await until(lambda: set(handler.handled) == {1, 2, 3, 4, 5})
         await until(lambda: bench.counts("x").retrying == 0)
     assert len(handler.handled) == 5
 
@@ -88,7 +89,7 @@ async def test_after_a_restart_it_waits_no_longer_than_its_pause(
     handler.fails = False
     async with Bench(tmp_path, log, [listener(handler, kind)]) as bench:
         feed(log, 3, subjects=1)
-        await until(lambda: set(handler.handled) >= {1, 2, 3, 4, 5}, 3)
+        await until(lambda: set(handler.handled) >= {1, 2, 3, 4, 5})
         await until(lambda: bench.counts("x").retrying == 0)
 
 
@@ -104,7 +105,7 @@ async def test_dead_letters_from_the_future_can_be_requeued_and_are_due(
         bench.ahead_us = 0
         handler.fails = False
         assert await bench.dead_letters.requeue(Selection(), expect=1) == 1
-        await until(lambda: set(handler.handled) == {1, 2}, 3)
+        await until(lambda: set(handler.handled) == {1, 2})
         await until(lambda: bench.counts("x").dead == 0)
 
 
@@ -121,5 +122,5 @@ async def test_what_was_requeued_before_the_clock_was_set_back_does_not_wait_for
         bench.ahead_us = HOUR_US
         assert await bench.dead_letters.requeue(Selection()) == 1
     async with Bench(tmp_path, log, [once]) as bench:
-        await until(lambda: set(handler.handled) == {1, 2}, 3)
+        await until(lambda: set(handler.handled) == {1, 2})
         await until(lambda: bench.counts("x").dead == bench.counts("x").retrying == 0)

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from event_system.events.event import Event, event_of
 from event_system.events.listener import Handler, Listener
-from tests.support.delivery import Bench, feed, until
+from tests.support.delivery import Bench, feed
 from tests.support.memory_log import MemoryLog
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 
 class Recorder:
@@ -116,18 +117,21 @@ async def test_an_error_is_recorded_and_the_lane_goes_on(tmp_path: Path) -> None
 async def test_a_call_over_its_timeout_is_a_failure_even_if_it_swallows_the_cancellation(
     tmp_path: Path,
 ) -> None:
-    log, seen = MemoryLog(), Recorder()
+    log, seen, entered = MemoryLog(), Recorder(), asyncio.Event()
 
     async def stubborn(event: Event) -> None:
         if event.offset == 1:
+            entered.set()
             try:
                 await asyncio.sleep(60)
             except asyncio.CancelledError:
                 return
         await seen(event)
 
-    async with Bench(tmp_path, log, [listener(stubborn, timeout=0.05)]) as bench:
+    async with Bench(tmp_path, log, [listener(stubborn, timeout=60)]) as bench:
         feed(log, 3, subjects=1)
+        await entered.wait()
+        bench.passes(61)
         await until(lambda: seen.offsets == [2, 3])
         await until(lambda: not bench.dispatcher.failures)
         (failure,) = await bench.store.failures_of(1)
@@ -137,17 +141,20 @@ async def test_a_call_over_its_timeout_is_a_failure_even_if_it_swallows_the_canc
 async def test_plain_functions_run_outside_the_loop_and_a_hanging_one_is_given_up(
     tmp_path: Path,
 ) -> None:
-    log, never, threads = MemoryLog(), threading.Event(), set()
+    log, entered, never, threads = MemoryLog(), threading.Event(), threading.Event(), set()
     handled: list[int] = []
 
     def plain(event: Event) -> None:
         threads.add(threading.current_thread() is threading.main_thread())
         if event.offset == 1:
-            never.wait(30)
+            entered.set()
+            never.wait(PATIENCE_SECONDS)
         handled.append(event.offset)
 
-    async with Bench(tmp_path, log, [listener(plain, timeout=0.1)]):
+    async with Bench(tmp_path, log, [listener(plain, timeout=60)]) as bench:
         feed(log, 20, subjects=1)
+        await until(entered.is_set)
+        bench.passes(61)
         await until(lambda: handled == list(range(2, 21)))
         never.set()
     assert threads == {False}

@@ -15,8 +15,9 @@ from event_system.kernel.errors import (
     ListenerNotFoundError,
     SyncListenerError,
 )
-from tests.support.delivery import Bench, feed, until
+from tests.support.delivery import Bench, feed
 from tests.support.memory_log import MemoryLog
+from tests.support.waiting import until
 
 
 class Seen:

@@ -15,9 +15,10 @@ from event_system.events.retry import Retry
 from event_system.kernel.errors import (
     ListenerNotFoundError,
 )
-from tests.support.delivery import Bench, feed, until
+from tests.support.delivery import Bench, feed
 from tests.support.memory_log import MemoryLog
 from tests.support.replays import Seen, batched, ended, in_order, quiet, single, written
+from tests.support.waiting import until
 
 
 async def test_cancelled_it_stands_and_what_it_blocked_is_parked(tmp_path: Path) -> None:
@@ -91,7 +92,12 @@ async def test_a_replay_goes_on_after_a_crash_where_it_stood(tmp_path: Path, kin
     await quiet(bench, name)
     replay = await bench.replays.start(name, 1)
     await until(lambda: len(first.offsets) > live + 20)
-    await asyncio.sleep(0.1)  # what was handled is saved every 25 ms
+
+    async def is_saved() -> bool:
+        (kept,) = await bench.store.replays.of(name)
+        return kept.handled > 0
+
+    await until(is_saved)
     await bench.crash()
     again = single(second.one) if kind == "single" else batched(second.many)
     async with Bench(tmp_path, log, [again]) as bench:
@@ -112,8 +118,8 @@ async def test_a_stop_goes_on_without_repeating_anything(tmp_path: Path) -> None
         feed(log, 200)
         await quiet(bench)
         seen.offsets.clear()
-        replay = await bench.replays.start("x", 1, rate=500.0)
-        await until(lambda: len(seen.offsets) > 20)
+        replay = await bench.replays.start("x", 1, rate=50.0)
+        await until(lambda: len(seen.offsets) > 10)
     stopped = len(seen.offsets)
     async with Bench(tmp_path, log, [single(seen.one)]) as bench:
         done = await ended(bench, replay)
@@ -163,7 +169,7 @@ async def test_retention_leaves_what_a_replay_has_before_it(tmp_path: Path) -> N
     async with Bench(tmp_path, log, [single(seen.one)]) as bench:
         feed(log, 30)
         await quiet(bench)
-        holds = DeliveryHolds(bench.dispatcher, bench.store)
+        holds = DeliveryHolds(bench.dispatcher, bench.store, dict)
         free = holds.needed()
         await bench.control.pause("x", 2**52)
         replay = await bench.replays.start("x", 5)

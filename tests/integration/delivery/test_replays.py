@@ -23,9 +23,10 @@ from event_system.kernel.errors import (
     ReplayRunningError,
     SyncListenerError,
 )
-from tests.support.delivery import Bench, feed, until
+from tests.support.delivery import Bench, feed
 from tests.support.memory_log import MemoryLog
 from tests.support.replays import Seen, batched, ended, in_order, quiet, single
+from tests.support.waiting import until
 
 ONCE = Retry(attempts=1)
 SOON = Retry(attempts=3, base=0.001)

@@ -17,8 +17,9 @@ from event_system.events.event import Event, event_of
 from event_system.events.listener import Listener
 from event_system.events.ports import Delivery, Transaction
 from event_system.events.retry import Retry
-from tests.support.delivery import Bench, feed, until
+from tests.support.delivery import Bench, feed
 from tests.support.memory_log import MemoryLog
+from tests.support.waiting import until
 
 SOON = Retry(attempts=4, base=0.001, cap=0.001)
 LATER = Retry(attempts=4, base=600.0)
@@ -129,7 +130,7 @@ async def test_attempts_and_due_time_survive_a_restart(tmp_path: Path, on_failur
     async with Bench(tmp_path, log, [patient]) as bench:
         feed(log, 3, subjects=1)
         await until(lambda: 2 in flaky.calls)
-        await until(lambda: not bench.dispatcher.failures and not bench.dispatcher._dirty)
+        await until(lambda: not bench.dispatcher.failures and not bench.dispatcher._saver._dirty)
         before = await delivery(bench, log, 2)
     async with Bench(tmp_path, log, [patient]) as bench:
         feed(log, 5, subjects=5)
@@ -233,8 +234,12 @@ async def test_a_requeued_event_in_hand_when_the_process_ended_is_tried_again(
     log, hanging = MemoryLog(), Hanging({2})
     feed(log, 5, subjects=1)
     handler = hanging.batch if batch else hanging
-    once = listener(handler, batch=batch, retry=Retry(attempts=1), timeout=0.05)
+    once = listener(handler, batch=batch, retry=Retry(attempts=1), timeout=60)
     async with Bench(tmp_path, log, [once]) as bench:
+        for _ in range(2 if batch else 1):  # with others, and alone
+            await until(hanging.entered.is_set)
+            hanging.entered.clear()
+            bench.passes(61)
         await until(lambda: len(hanging.handled) == 4)
         await until(lambda: bench.counts("x").dead == 1)
     patient = listener(handler, batch=batch, timeout=60)

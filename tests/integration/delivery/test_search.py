@@ -23,10 +23,11 @@ from event_system.events.registry import Registry
 from event_system.events.retry import Retry
 from event_system.events.where import parse_where
 from event_system.kernel.errors import ListenerNotFoundError
-from tests.support.delivery import Bench, feed, until
+from tests.support.delivery import Bench, feed
 from tests.support.memory_history import found_by
 from tests.support.memory_log import MemoryLog
 from tests.support.rows import row
+from tests.support.waiting import until
 
 STATUSES: tuple[DeliveryStatus, ...] = ("handled", "pending", "skipped", "retrying", "dead")
 LATER = Retry(attempts=4, base=600.0)

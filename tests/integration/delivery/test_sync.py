@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from event_system.delivery.ports import Failure, InlinePlaces
+from event_system.delivery.board import InlinePlaces
+from event_system.delivery.ports import Failure
 from event_system.delivery.statistics import Observed
 from event_system.delivery.sync import MAX_UNCOUNTED, SyncRunner
 from event_system.delivery.watch import Watch

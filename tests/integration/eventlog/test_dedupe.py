@@ -50,7 +50,7 @@ class Store:
         return self.append_all([new])[0]
 
     def append_all(self, rows: list[Row]) -> list[int]:
-        commit = GroupCommit(self.events, self.dedupe, self.head + 1)
+        commit = GroupCommit(self.events, self.dedupe, self.head + 1, 0)
         commit.begin()
         offsets = commit.append(rows)
         commit.end()

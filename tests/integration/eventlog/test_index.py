@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -24,9 +23,9 @@ from event_system.eventlog.sqlite.reader import Reader
 from event_system.eventlog.sqlite.schema import INDEX_FILE, connect_index, connect_reader
 from event_system.events.event import Row
 from event_system.events.ports import Filter
-from tests.support.process import wait_until
 from tests.support.rows import row
-from tests.support.stored_log import PATIENCE_SECONDS, StoredLog
+from tests.support.stored_log import StoredLog
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 
 def rows(count: int, first: int = 0) -> list[Row]:
@@ -247,7 +246,7 @@ async def test_damage_found_by_a_search_hides_nothing_and_is_mended_by_a_restart
     overwrite_from_page(tmp_path / INDEX_FILE, 8)
     reader = Reader(tmp_path)
     query = Filter(pattern="a.t3")
-    page = await SqliteHistory(reader, time.monotonic).find(
+    page = await SqliteHistory(reader, lambda: 0.0).find(
         query, limit=5000, newest_first=False, cursor=None
     )
     await reader.close()

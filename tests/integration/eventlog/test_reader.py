@@ -13,9 +13,9 @@ import pytest
 from event_system.eventlog.sqlite import reader as module
 from event_system.eventlog.sqlite.reader import Reader
 from event_system.kernel.errors import SlowQueryError, StoppingError, StorageError
-from tests.support.delivery import until
 from tests.support.rows import LANES, row
 from tests.support.stored_log import StoredLog
+from tests.support.waiting import until
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 

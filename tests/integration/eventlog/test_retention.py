@@ -167,6 +167,17 @@ async def test_what_was_held_goes_once_it_is_free(
     assert await site.offsets() == [40]
 
 
+async def test_what_was_held_goes_where_the_settings_are_taken_over_anew(site: Site) -> None:
+    await site.append(40)
+    site.clock.us = 10_000
+    site.holds.offsets = {5}
+    await site.sweep(max_age_us=1)
+    site.holds.offsets = set()
+    assert await site.sweep(max_age_us=1) == 0
+    site.retention.change(site.retention.settings)
+    assert await site.retention.sweep() == 1
+
+
 async def test_the_oldest_go_while_the_log_is_too_large(site: Site) -> None:
     await site.append(3000)
     site.clock.us = 3001

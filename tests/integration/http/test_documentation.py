@@ -14,6 +14,8 @@ from event_system.http.access import OPEN
 from event_system.http.errors_doc import all_errors
 
 PAGES = ["/docs", "/docs/errors"]
+OPENED = ("/health", "/docs", "/openapi.json", "/rum", "/i/")
+"""Health, documentation, what browsers ask for, and links that are signed."""
 
 
 async def _document(client: httpx.AsyncClient) -> Any:
@@ -42,7 +44,8 @@ async def test_every_route_is_described(client: httpx.AsyncClient) -> None:
         for method in handler.http_methods
     }
 
-    assert served - described == {("GET", "/docs/style.css")}
+    links = {("GET", "/i/{token}"), ("POST", "/i/{token}")}
+    assert served - described == {("GET", "/docs/style.css"), *links}
     assert described <= served
 
 
@@ -63,7 +66,7 @@ async def test_every_operation_has_examples_and_problem_answers(client: httpx.As
         for operation in item.values():
             answers = operation["responses"]
             good = next(iter(answers["200"]["content"].values()))
-            assert path.startswith(("/docs", "/openapi")) or good["examples"]
+            assert path.startswith(("/docs", "/openapi", "/rum.js")) or good["examples"]
             for status, answer in answers.items():
                 kinds = set(answer["content"])
                 own_report = path in {"/health", "/api/events/test"} and status == "503"
@@ -72,10 +75,12 @@ async def test_every_operation_has_examples_and_problem_answers(client: httpx.As
             assert ("401" in answers) is keyed
 
 
-def test_only_health_and_documentation_are_open() -> None:
+def test_only_health_documentation_browsers_and_signed_links_need_no_key() -> None:
+    """Feeds of calendars check a token, or the key, themselves."""
     opened = {path for handler in routing.ROUTES if handler.opt.get(OPEN) for path in handler.paths}
 
-    assert all(path.startswith(("/health", "/docs", "/openapi.json")) for path in opened)
+    feeds = {"/api/on-call/schedules/{file:str}", "/api/on-call/people/{file:str}"}
+    assert all(path.startswith(OPENED) for path in opened - feeds)
 
 
 async def test_every_parameter_is_described(client: httpx.AsyncClient) -> None:

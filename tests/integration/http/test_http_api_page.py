@@ -49,6 +49,7 @@ def _shape(value: Any) -> Any:
 async def test_every_example_of_the_page_works_in_its_order(site: Site) -> None:
     site.health = Health(dict.fromkeys(COMPONENTS, "ok"))
     site.deliveries.deliveries = [Delivery("event-system.self-test", "async", "handled")]
+    site.cluster.nodes = site.cluster.nodes[:1]
     site.deliveries.statuses = [listener_status("leaderboard")]
     dead = failure("leaderboard", 42, at_us=site.clock.now_us() - 1, type_="player.level_up")
     site.failures.put(dead)

@@ -11,15 +11,26 @@ import pytest
 from event_system.events.limiter import Limit
 from event_system.events.limits import Rate
 from event_system.http.admission import AdmissionSettings
+from event_system.http.asking import Asking
+from tests.support.memory_limits import MemoryLimits
 from tests.support.site import Site, serving
 
 TRIGGER, BATCH = "/api/events/trigger", "/api/events/batch"
 
 
-@pytest.fixture(params=["application", "protocol"])
+@pytest.fixture(params=["application", "protocol", "shared"])
 async def site(request: pytest.FixtureRequest) -> AsyncIterator[Site]:
-    async with serving(Site(fast=request.param == "protocol")) as running:
+    """`shared` takes from limits that answer later, and has to look the same from outside."""
+    async with serving(Site(fast=request.param != "application")) as running:
+        if request.param == "shared":
+            share(running)
         yield running
+
+
+def share(site: Site) -> MemoryLimits:
+    limits = MemoryLimits(lambda: site.clock.monotonic() + site.ahead)
+    site.ingest.asking = Asking(site.admission, limits)
+    return limits
 
 
 def limit(site: Site, *limits: Limit) -> None:
@@ -200,3 +211,50 @@ async def test_large_bodies_hold_no_more_than_allowed_together(client: httpx.Asy
         assert site.admission.held_bytes == 0
         assert (await fast.post(TRIGGER, json=body)).status_code == 200
         assert site.admission.held_bytes == 0
+
+
+@pytest.fixture
+async def shared() -> AsyncIterator[tuple[Site, MemoryLimits, httpx.AsyncClient]]:
+    async with serving(Site(fast=True)) as site, site.client() as client:
+        limit(site, Limit("source", Rate(0.001, 2), (("free", None),)))
+        yield site, share(site), client
+
+
+async def test_only_what_a_limit_concerns_is_asked_elsewhere(
+    shared: tuple[Site, MemoryLimits, httpx.AsyncClient],
+) -> None:
+    _, limits, client = shared
+    answer = await client.post(TRIGGER, json={"type": "a", "source": "free"})
+    assert (answer.status_code, limits.asked) == (200, 0)
+    await client.post(BATCH, json=[{"type": "a", "source": "free"}, {"type": "b"}])
+    assert limits.asked == 1
+
+
+@pytest.mark.parametrize("how", ["away", "late"])
+async def test_without_the_shared_limits_the_nodes_own_count(
+    shared: tuple[Site, MemoryLimits, httpx.AsyncClient], how: str
+) -> None:
+    _, limits, client = shared
+    setattr(limits, {"away": "usable", "late": "answers"}[how], False)
+    answers = [await client.post(TRIGGER, json={"type": "a"}) for _ in range(3)]
+    assert [a.status_code for a in answers] == [200, 200, 429]
+    await refused(answers[2], 429, "rate.limited")
+    limits.usable = limits.answers = True
+    answers = [await client.post(TRIGGER, json={"type": "a"}) for _ in range(3)]
+    assert [a.status_code for a in answers] == [200, 200, 429]
+
+
+async def test_events_of_all_kinds_wait_for_the_shared_limits(
+    shared: tuple[Site, MemoryLimits, httpx.AsyncClient],
+) -> None:
+    site, limits, client = shared
+    later = {"type": "a", "source": "later", "deliver_at": "2100-01-01T00:00:00Z"}
+    assert (await client.post(TRIGGER, json=later)).status_code == 400
+    assert limits.asked == 0
+    soon = {"type": "a", "subject": "s", "source": "if"}
+    headers = {"if-none-match": "*"}
+    assert (await client.post(TRIGGER, json=soon, headers=headers)).status_code == 200
+    assert (await client.post(TRIGGER, json=soon, headers=headers)).status_code == 412
+    assert (await client.post(TRIGGER, json=soon, headers=headers)).status_code == 429
+    assert limits.asked == 3
+    assert site.admission.in_flight == 0

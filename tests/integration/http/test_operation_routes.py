@@ -69,11 +69,12 @@ async def test_health_has_the_form_that_operators_know(client: httpx.AsyncClient
 async def test_a_degraded_component_degrades_the_node(
     site: Site, client: httpx.AsyncClient
 ) -> None:
-    site.health = Health({"database": "ok", "metrics": "degraded"})
+    site.health = Health({"database": "ok", "rules": "degraded"}, {"rules": "a group is late"})
 
     answer = await client.get("/health")
 
     assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    assert answer.json()["reasons"] == {"rules": "a group is late"}
     assert (await client.get("/health/ready")).status_code == 200
 
 

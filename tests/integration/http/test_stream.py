@@ -10,10 +10,11 @@ import pytest
 
 from event_system.http import tail as tail_module
 from event_system.http.tail import MAX_QUEUED_EVENTS
-from tests.support.delivery import feed, until
+from tests.support.delivery import feed
 from tests.support.rows import row
 from tests.support.site import Site, serving
 from tests.support.sse import following
+from tests.support.waiting import until
 
 
 @pytest.fixture(params=["application", "protocol"])
@@ -220,7 +221,7 @@ async def test_a_client_that_reads_nothing_does_not_hold_the_shutdown(
 
     site.tail.close()
 
-    await until(lambda: site.tail.streams == 0, seconds=2.0)
+    await until(lambda: site.tail.streams == 0)
     assert stream.ended.is_set()
     raw.close()
 

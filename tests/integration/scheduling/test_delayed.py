@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +23,7 @@ from event_system.node.settings import EventSettings
 from event_system.node.stores import embedded_stores
 from event_system.scheduling.ports import WaitingFilter
 from tests.support.clock import HOUR_US, SECOND_US, HandClock
+from tests.support.waiting import until
 
 DAY_US = 24 * HOUR_US
 
@@ -45,12 +46,6 @@ async def schedule(core: Core, id_: str, due_us: int, type_: str = "tick") -> Re
     row = core.manager.admit(draft, "test")
     (receipt,) = await core.delayed.trigger([core.delayed.held(draft, row)])
     return receipt
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not holds():
-            await asyncio.sleep(0.005)
 
 
 async def stored(core: Core) -> list[str]:
@@ -185,18 +180,18 @@ async def test_a_cancelled_event_does_not_fire(tmp_path: Path) -> None:
 
 
 async def test_an_embedded_node_takes_a_time(tmp_path: Path) -> None:
-    soon = datetime.now(UTC) + timedelta(seconds=2)
+    far = datetime.now(UTC) + timedelta(days=1)
     async with EventSystem(tmp_path) as es:
-        receipt = await es.trigger("a", {"n": 1}, id="one", deliver_at=soon)
-        again = await es.trigger("a", {"n": 1}, id="one", deliver_at=soon)
-        now, later = await es.trigger_batch([{"type": "b"}, {"type": "c", "deliver_at": soon}])
+        receipt = await es.trigger("a", {"n": 1}, id="one", deliver_at=far)
+        again = await es.trigger("a", {"n": 1}, id="one", deliver_at=far)
+        now, later = await es.trigger_batch([{"type": "b"}, {"type": "c", "deliver_at": far}])
         waiting = await es.delayed.find(WaitingFilter(), limit=10, after=None)
 
-        assert (receipt.offset, receipt.deliver_at) == (0, soon)
-        assert (again.duplicate, again.deliver_at) == (True, soon)
+        assert (receipt.offset, receipt.deliver_at) == (0, far)
+        assert (again.duplicate, again.deliver_at) == (True, far)
         assert (now.offset, later.offset) == (1, 0)
         assert [each.event.type for each in waiting.events] == ["a", "c"]
-        async with asyncio.timeout(10):
-            while (event := await es.history.get("one")) is None:
-                await asyncio.sleep(0.01)
+        soon = datetime.now(UTC) + timedelta(seconds=1)
+        await es.trigger("a", {"n": 2}, id="two", deliver_at=soon)
+        event = await until(lambda: es.history.get("two"))
         assert event.received_at >= soon

@@ -20,8 +20,9 @@ from event_system.kernel.errors import (
 from event_system.node.core import Core
 from event_system.scheduling import schedules
 from event_system.scheduling.schedule import Schedule, Template
-from tests.integration.scheduling.test_delayed import running, stored, until
+from tests.integration.scheduling.test_delayed import running, stored
 from tests.support.clock import HOUR_US, SECOND_US, HandClock
+from tests.support.waiting import until
 
 NOON = to_us(datetime(2026, 11, 21, 12, tzinfo=UTC))
 MINUTE_US = 60 * SECOND_US

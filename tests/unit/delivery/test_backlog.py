@@ -72,6 +72,24 @@ def test_a_moment_later_nothing_is_looked_at() -> None:
     assert stand.backlog.full
 
 
+@pytest.mark.parametrize(("taken", "until"), [(0.0, 0.1), (0.004, 0.4), (0.05, 1.0)])
+def test_a_look_that_takes_long_is_seldom(taken: float, until: float) -> None:
+    now, looks = 0.0, 0
+
+    def lags() -> dict[str, int]:
+        nonlocal now, looks
+        now += taken
+        looks += 1
+        return {}
+
+    backlog = Backlog(lags, lambda: now, limit=100)
+    backlog.look()
+    for at in (until - 0.01, until + 0.01):
+        now = at
+        backlog.look()
+    assert looks == 2
+
+
 def test_a_check_finds_out_that_there_is_room_again() -> None:
     stand = Stand(a=0)
     assert stand.full_at(a=200)

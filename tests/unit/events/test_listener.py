@@ -54,6 +54,8 @@ def test_a_function_without_declaration_is_refused() -> None:
         {"mode": "later"},
         {"start": "yesterday"},
         {"workers": 0},
+        {"process": True, "mode": "sync"},
+        {"process": True, "batch": 5},
     ],
 )
 def test_an_impossible_option_is_refused(options: dict[str, Any]) -> None:

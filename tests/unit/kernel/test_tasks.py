@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 
 from event_system.kernel.tasks import end
+from tests.support.waiting import PATIENCE_SECONDS
 
 
 async def test_a_cancellation_that_was_swallowed_comes_again() -> None:
@@ -22,7 +23,7 @@ async def test_a_cancellation_that_was_swallowed_comes_again() -> None:
     task = asyncio.create_task(deaf())
     await asyncio.sleep(0)
 
-    await asyncio.wait_for(end(task), 5)
+    await asyncio.wait_for(end(task), PATIENCE_SECONDS)
 
     assert swallowed == 2
     assert task.cancelled()

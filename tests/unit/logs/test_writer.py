@@ -12,6 +12,7 @@ import pytest
 from event_system.logs.formats import TextLines
 from event_system.logs.lines import Line
 from event_system.logs.writer import QueuedHandler
+from tests.support.waiting import PATIENCE_SECONDS
 
 MISSING = "log lines are missing here"
 
@@ -28,7 +29,7 @@ class Stream(io.StringIO):
 
     def write(self, text: str) -> int:
         self.reached.set()
-        assert self.free.wait(10)
+        assert self.free.wait(PATIENCE_SECONDS)
         if self.broken is not None:
             raise self.broken
         return super().write(text)
@@ -64,7 +65,7 @@ def held_up(handler: QueuedHandler, stream: Stream) -> None:
     """The writing thread stands in the middle of a line."""
     stream.hold()
     log(handler, "held")
-    assert stream.reached.wait(10)
+    assert stream.reached.wait(PATIENCE_SECONDS)
 
 
 def test_lines_come_in_the_order_in_which_they_were_logged(
@@ -155,7 +156,7 @@ def test_closing_writes_what_waits(handler: QueuedHandler, stream: Stream) -> No
     closing = Thread(target=handler.close)
     closing.start()
     stream.free.set()
-    closing.join(10)
+    closing.join(PATIENCE_SECONDS)
 
     assert messages(stream) == ["held", *map(str, range(8))]
 

@@ -15,7 +15,10 @@ def test_how_full_the_node_is_can_be_read() -> None:
         backlog=lambda: 12,
     )
 
-    told = {values.spec.name: dict(values.plain) for values in manager.collect()}
+    told = {
+        values.spec.name: {at: value[0] for at, value in values.rows}
+        for values in manager.collect()
+    }
     assert (
         told.items()
         >= {

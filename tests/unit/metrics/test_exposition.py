@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from prometheus_client import REGISTRY, Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
-from event_system.metrics.exposition import render
+from event_system.metrics.exposition import STEP, form_of, render, write
 from event_system.metrics.manager import MetricsManager
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3"
@@ -93,6 +95,70 @@ def test_any_label_value_comes_back_as_it_was(value: str) -> None:
     assert [sample.labels["server"] for sample in counter.samples] == [value]
 
 
+def test_exemplars_tell_the_trace_of_a_value_in_openmetrics_only(manager: MetricsManager) -> None:
+    histogram = manager.register_histogram("took_seconds", "Took.", "of", buckets=(0.1, 1))
+    child = histogram.child("b")
+    histogram.child("a").observe(0.5)
+    child.observe(0.5)
+    child.exemplify(0.5, "4bf92f3577b34da6a3ce929d0e0e4736")
+
+    read = list(map(read_openmetrics, [text(manager, OPENMETRICS)]))
+    (took,) = (metric for metric in read[0] if metric.name == "took_seconds")
+
+    told = {tuple(s.labels.values()): s.exemplar for s in took.samples if s.exemplar}
+    assert {at: (e.labels["trace_id"], e.value) for at, e in told.items()} == {
+        ("b", "1.0"): ("4bf92f3577b34da6a3ce929d0e0e4736", 0.5)
+    }
+    assert "trace_id" not in text(manager)
+
+
+@pytest.mark.parametrize(("value", "written"), [(1e300, 1e300), (-0.0, 0), (2**53, 2**53)])
+def test_large_and_small_numbers_come_back(value: float, written: float) -> None:
+    manager = MetricsManager()
+    manager.register_gauge("size", "Size.").child().set(value)
+
+    assert samples(list(read_text(text(manager))))["size", ()] == written
+
+
+@pytest.mark.parametrize(
+    ("value", "written"), [(math.inf, "+Inf"), (-math.inf, "-Inf"), (math.nan, "NaN")]
+)
+def test_what_is_no_finite_number_is_written_as_prometheus_does(value: float, written: str) -> None:
+    manager = MetricsManager()
+    manager.register_gauge("size", "Size.").child().set(value)
+
+    assert f"\nsize {written}\n" in text(manager)
+    assert f"\nsize {written}\n" in text(manager, OPENMETRICS)
+
+
+def test_many_series_are_written_in_pieces_that_make_up_the_whole() -> None:
+    manager = MetricsManager(max_children=3000)
+    gauge = manager.register_gauge("wide", "Wide.", "at")
+    for at in range(3000):
+        gauge.child(str(at)).set(at)
+
+    pieces = list(write(manager.each(), form_of("")))
+
+    assert max(piece.count("\n") for piece in pieces) <= STEP
+    found = samples(list(read_text("".join(pieces))))
+    assert {int(labels[0]): v for (name, labels), v in found.items() if name == "wide"} == {
+        at: at for at in range(3000)
+    }
+
+
 def test_the_process_wide_registry_of_the_library_is_not_used(manager: MetricsManager) -> None:
     assert REGISTRY.get_sample_value("players") is None
     assert "python_info" not in text(manager)
+
+
+@given(st.text(max_size=200))
+def test_whatever_a_trace_is_called_the_text_can_be_read(trace_id: str) -> None:
+    manager = MetricsManager()
+    child = manager.register_histogram("took_seconds", "Took.", buckets=(0.1, 1)).child()
+    child.observe(math.inf)
+    child.exemplify(0.5, trace_id.encode(errors="replace").decode())
+
+    read = list(map(read_openmetrics, [text(manager, OPENMETRICS)]))
+
+    (took,) = (metric for metric in read[0] if metric.name == "took_seconds")
+    assert next(s.value for s in took.samples if s.name == "took_seconds_sum") == math.inf

@@ -10,7 +10,10 @@ def test_failed_deliveries_can_be_read_by_listener() -> None:
     watch_failures(manager, lambda: {"x": numbers})
     watch_decisions(manager, requeued=lambda: 8, discarded=lambda: 9)
 
-    told = {values.spec.name: dict(values.plain) for values in manager.collect()}
+    told = {
+        values.spec.name: {at: value[0] for at, value in values.rows}
+        for values in manager.collect()
+    }
     assert (
         told.items()
         >= {

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from event_system.delivery.statistics import Observed
+from event_system.delivery.statistics import Observed, slowest_traced
 from event_system.events.ports import Commit
+from event_system.metrics.children import Exemplar
 from event_system.metrics.families import Values
 from event_system.metrics.instruments import EventMetrics, Sources
 from event_system.metrics.manager import MetricsManager
@@ -22,7 +25,7 @@ class Board:
         self.metrics = EventMetrics(self.manager)
         self.full_lanes = 0
         self.lags: dict[str, int] = {}
-        self.requests: dict[tuple[bytes, int], int] = {}
+        self.requests: dict[tuple[str, int], int] = {}
         self.metrics.watch(
             Sources(
                 queued=lambda: 7,
@@ -39,14 +42,12 @@ class Board:
         return next(v for v in self.manager.collect() if v.spec.name == name)
 
     def value(self, name: str, *labels: str) -> float | None:
-        return dict(self.collected(name).plain).get(labels)
+        found = dict(self.collected(name).rows).get(labels)
+        return None if found is None else found[0]
 
     def observed(self, name: str) -> dict[tuple[str, ...], tuple[int, float]]:
         """Number and sum of a histogram's values."""
-        return {
-            labels: (sum(counts), total)
-            for labels, counts, total in self.collected(name).distributions
-        }
+        return {at: (int(count), total) for at, (*_, count, total) in self.collected(name).rows}
 
     def commit(self, *types: str, seconds: float = 0.001) -> None:
         rows = [row(str(at), type_=type_) for at, type_ in enumerate(types)]
@@ -155,7 +156,7 @@ def test_calls_and_errors_are_kept_by_listener(board: Board) -> None:
 def test_what_others_keep_is_read_when_it_is_asked_for(board: Board) -> None:
     board.full_lanes = 1
     board.lags = {"greet": 40, "reward": 2}
-    board.requests = {(b"/api/events/trigger", 200): 9, (b"/api/events/trigger", 400): 1}
+    board.requests = {("/api/events/trigger", 200): 9, ("/api/events/trigger", 400): 1}
 
     assert board.value("async_queue_length") == 7
     assert board.value("async_queue_full") == 1
@@ -186,3 +187,31 @@ def test_refusals_are_counted_by_their_code(board: Board) -> None:
     board.metrics.refused("event.invalid")
 
     assert board.value("events_refused_total", "event.invalid") == 1
+
+
+def test_a_traced_call_is_an_exemplar_of_both_latencies() -> None:
+    manager = MetricsManager()
+    metrics = EventMetrics(manager, {"00-aa-bb-01": "aa"}.get)
+
+    metrics.observe(Observed("l", [0.3, 0.7], [1.5, 3.0], 0, (1, "00-aa-bb-01")))
+    metrics.observe(Observed("l", [0.4], [2.0], 0, (0, "no traceparent")))
+
+    told = {v.spec.name: v.exemplars for v in manager.collect() if v.exemplars}
+    assert told == {
+        "listener_duration_seconds": {("l",): {6: Exemplar("aa", 0.7)}},
+        "event_processing_latency_seconds": {(): {12: Exemplar("aa", 3.0)}},
+    }
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.none() | st.just("") | st.text(min_size=1))))
+def test_the_slowest_traced_call_stands_for_its_slice(
+    calls: list[tuple[float, str | None]],
+) -> None:
+    durations, traces = [call[0] for call in calls], [call[1] for call in calls]
+
+    found = slowest_traced(durations, traces)
+
+    traced = [call for call in calls if call[1]]
+    assert (found is None) == (not traced)
+    if found is not None:
+        assert calls[found[0]] == (max(duration for duration, _ in traced), found[1])

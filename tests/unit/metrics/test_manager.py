@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
+import threading
 
 import pytest
 
@@ -19,7 +21,7 @@ def manager() -> MetricsManager:
 
 def values(manager: MetricsManager, name: str) -> dict[tuple[str, ...], float]:
     """The current values of a counter or gauge."""
-    return dict(next(v.plain for v in manager.collect() if v.spec.name == name))
+    return {at: row[0] for v in manager.collect() if v.spec.name == name for at, row in v.rows}
 
 
 def test_a_custom_metric_of_the_documents_works(manager: MetricsManager) -> None:
@@ -220,8 +222,8 @@ def test_what_was_collected_does_not_change_any_more(manager: MetricsManager) ->
     counter.add(1)
     histogram.observe(0.5)
 
-    assert collected["things_total"].plain == [((), 0)]
-    assert collected["load_seconds"].distributions == [((), [0, 0], 0.0)]
+    assert collected["things_total"].rows == [((), (0,))]
+    assert collected["load_seconds"].rows == [((), [0, 0, 0, 0.0])]
 
 
 def test_a_label_value_that_is_no_text_becomes_one(manager: MetricsManager) -> None:
@@ -240,3 +242,62 @@ def test_specs_come_ordered_by_name(manager: MetricsManager) -> None:
 
     assert names == sorted(names)
     assert names[0] == "a_gauge"
+
+
+def test_samples_are_series_with_ordered_labels_and_their_values(manager: MetricsManager) -> None:
+    manager.register_counter("logins", "Logins.", "server", "kind").child("eu", "new").add(3)
+    manager.register_histogram("load_seconds", "Load.", buckets=(0.5,)).child().observe(2)
+
+    found = dict(manager.samples())
+
+    assert found["logins_total", (("kind", "new"), ("server", "eu"))] == 3
+    assert found["load_seconds_bucket", (("le", "0.5"),)] == 0
+    assert found["load_seconds_bucket", (("le", "+Inf"),)] == 1
+    assert (found["load_seconds_count", ()], found["load_seconds_sum", ()]) == (1, 2)
+
+
+def test_a_series_has_the_same_key_each_time(manager: MetricsManager) -> None:
+    manager.register_gauge_function("level", "Level.", lambda: 1.0)
+    manager.register_counter("logins_total", "Logins.", "server").child("eu")
+
+    first, second = [[key for key, _ in manager.samples()] for _ in range(2)]
+
+    assert [id(key) for key in first] == [id(key) for key in second]
+
+
+def test_no_change_is_lost_whichever_threads_make_them(manager: MetricsManager) -> None:
+    """With the interpreter changing threads as often as it can."""
+    threads, each = 4, 2000
+    counter = manager.register_counter("things_total", "Things.", "kind")
+    histogram = manager.register_histogram("load_seconds", "Load.", buckets=(1,))
+
+    def work() -> None:
+        for at in range(each):
+            manager.increment_counter("things_total", 1, str(at % 50))
+            manager.observe_histogram("load_seconds", 0.5)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        workers = [threading.Thread(target=work) for _ in range(threads)]
+        for worker in workers:
+            worker.start()
+        while any(worker.is_alive() for worker in workers):
+            manager.collect()
+        for worker in workers:
+            worker.join()
+    finally:
+        sys.setswitchinterval(before)
+
+    assert sum(counter.child(str(at)).value for at in range(50)) == threads * each
+    assert histogram.child().count == threads * each
+
+
+def test_reserved_names_are_refused_from_then_on(manager: MetricsManager) -> None:
+    manager.register_gauge("chain_height", "Height.")
+    manager.reserve(("chain_",))
+
+    with pytest.raises(MetricError, match="kept for the node's own"):
+        manager.register_counter("chain_blocks_total", "Blocks.")
+
+    assert "chain_blocks_total" not in manager

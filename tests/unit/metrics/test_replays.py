@@ -23,7 +23,10 @@ def test_replays_are_told_by_listener_at_each_scrape() -> None:
 
     numbers["board"] = Told(1, 70, 30, 2)
 
-    told = {values.spec.name: dict(values.plain) for values in manager.collect()}
+    told = {
+        values.spec.name: {at: value[0] for at, value in values.rows}
+        for values in manager.collect()
+    }
 
     assert (
         told.items()

@@ -39,7 +39,7 @@ async def test_a_scrape_is_answered_with_length_and_type() -> None:
     assert start["status"] == 200
     assert headers[b"content-type"] == b"text/plain; version=0.0.4; charset=utf-8"
     assert headers[b"content-length"] == str(len(body["body"])).encode()
-    assert b"logins_total 3.0\n" in body["body"]
+    assert b"logins_total 3\n" in body["body"]
 
 
 async def test_several_header_lines_count_as_one_list() -> None:
@@ -48,7 +48,7 @@ async def test_several_header_lines_count_as_one_list() -> None:
     start, body = await call(http("/metrics", *accepted))
 
     assert (b"content-encoding", b"gzip") in start["headers"]
-    assert b"logins_total 3.0\n" in gzip.decompress(body["body"])
+    assert b"logins_total 3\n" in gzip.decompress(body["body"])
 
 
 async def test_the_life_of_a_server_is_followed() -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from event_system.metrics import system
 from event_system.metrics.manager import MetricsManager
 from event_system.metrics.system import SystemCollector
 
@@ -39,7 +41,7 @@ def collector(manager: MetricsManager) -> Iterator[SystemCollector]:
 
 
 def values(manager: MetricsManager) -> dict[str, float]:
-    return {v.spec.name: dict(v.plain).get((), -1.0) for v in manager.collect()}
+    return {v.spec.name: dict(v.rows).get((), (-1.0,))[0] for v in manager.collect()}
 
 
 def test_the_machine_is_known_before_the_first_collection(
@@ -105,3 +107,29 @@ def test_a_closed_collector_no_longer_watches_the_garbage_collector(
     collector.close()
 
     assert len(gc.callbacks) == watching - 1
+
+
+def test_totals_without_a_suffix_are_those_with_one(
+    manager: MetricsManager, collector: SystemCollector
+) -> None:
+    collector.collect(1.0)
+
+    found = values(manager)
+
+    assert found["network_receive_bytes"] == found["system_network_receive_bytes_total"]
+    assert found["disk_io_write_bytes"] == found["system_disk_write_bytes_total"]
+    assert found["system_memory_total_alloc_bytes"] > found["system_memory_alloc_bytes"] / 10
+    assert 0 < found["memory_available_bytes"] < found["memory_total_bytes"]
+    assert 0 < found["disk_free_bytes"] <= found["disk_total_bytes"]
+    assert found["cpu_usage_percent"] == found["system_cpu_usage"]
+
+
+def test_connections_are_those_of_both_protocols(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = tmp_path / "sockstat", tmp_path / "sockstat6", tmp_path / "absent"
+    files[0].write_text("sockets: used 60\nTCP: inuse 27 orphan 0 tw 6\nUDP: inuse 9 mem 0\n")
+    files[1].write_text("TCP6: inuse 2\nUDP6: inuse 5\n")
+    monkeypatch.setattr(system, "SOCKETS", files)
+
+    assert system.connections() == 29

@@ -1,4 +1,4 @@
-"""The ways to the server: reading, and transactions that only the holder of the lease may make."""
+"""The ways to the server: reading, and transactions that only a member of the cluster may make."""
 
 from __future__ import annotations
 

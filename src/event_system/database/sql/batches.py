@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
@@ -21,7 +22,8 @@ from event_system.database.sql.retries import ServerFailures
 from event_system.database.sql.transactions import ServerTransaction, Session
 from event_system.delivery.ports import Failure
 from event_system.events.ports import Transaction
-from event_system.kernel.errors import LeaseLostError, StorageError
+from event_system.kernel.errors import DatabaseBusyError, LeaseLostError, StorageError
+from event_system.kernel.threads import in_own_thread
 from event_system.sql.failures import translated
 from event_system.sql.tables.state import BATCH_CURSORS
 
@@ -31,6 +33,7 @@ B = BATCH_CURSORS.c
 IDLE_SECONDS: Final = 30.0
 """A connection that was not used for so long is looked at before it is used again."""
 ASK_AGAIN_SECONDS: Final = 0.5
+REST_SECONDS: Final = 2.0
 _BEGIN: Final = Upsert(
     BATCH_CURSORS, ("listener", "mark", "offset", "commits"), ("listener", "mark")
 )
@@ -79,6 +82,19 @@ class ServerBatches:
         async with self.lock:
             return await self.access.write(work)
 
+    @asynccontextmanager
+    async def at_rest(self) -> AsyncIterator[None]:
+        """No transaction is under way. Raises `DatabaseBusyError` where one does not end."""
+        try:
+            async with asyncio.timeout(REST_SECONDS):
+                await self.lock.acquire()
+        except TimeoutError:
+            raise DatabaseBusyError(f"a batch of {self.listener} has not ended yet") from None
+        try:
+            yield
+        finally:
+            self.lock.release()
+
     # The connection
 
     async def take(self) -> Session:
@@ -111,10 +127,7 @@ class ServerBatches:
 
     def end(self, work: Callable[[], None], *, done: Callable[[], None]) -> None:
         """Call it in a thread of its own, then `done` on the event loop."""
-        loop = asyncio.get_running_loop()
-        thread = ThreadPoolExecutor(1, thread_name_prefix=f"end of a batch of {self.listener}")
-        ending = loop.run_in_executor(thread, work)
-        thread.shutdown(wait=False)
+        ending = in_own_thread(work, f"end of a batch of {self.listener}")
         self._endings.add(ending)
         ending.add_done_callback(self._endings.discard)
         ending.add_done_callback(lambda _: done())
@@ -164,6 +177,13 @@ class ServerBatchStore:
     async def replaying(self, mark: str, start: int) -> ServerBatchStore:
         return await self._batches.store(mark, start)
 
+    async def refresh(self) -> int:
+        asked = sa.select(B.offset, B.commits).where(*self._mine)
+        async with self._batches.at_rest():  # or a commit might come between the asking and here
+            found = await self._batches.access.read(lambda c: c.execute(asked).one())
+            self.cursor, self._commits = found.offset, found.commits
+        return self.cursor
+
     async def begin(self) -> ServerTransaction:
         await self._batches.lock.acquire()
         try:
@@ -195,6 +215,7 @@ class ServerBatchStore:
         with session.using, session.watched():
             transaction.check_open()
             connection = session.connection
+            session.limit_idling()
             moved = connection.execute(
                 BATCH_CURSORS.update()
                 .where(*self._mine, B.commits == self._commits)

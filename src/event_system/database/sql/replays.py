@@ -48,9 +48,10 @@ class ServerReplays:
 
 
 def save_replays(connection: sa.Connection, replays: Iterable[Replay]) -> None:
-    """Keep what has become of known replays."""
+    """Keep what has become of known replays. One that has ended stays as it ended."""
     for replay in replays:
-        connection.execute(REPLAYS.update().where(R.id == replay.id).values(_content(replay)))
+        going = R.id == replay.id, R.running == sa.true()
+        connection.execute(REPLAYS.update().where(*going).values(_content(replay)))
 
 
 _ASKED = sa.select(R.content, R.id)

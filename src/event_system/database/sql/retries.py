@@ -47,6 +47,7 @@ from event_system.delivery.ports import (
     Selection,
     Step,
 )
+from event_system.delivery.verdicts import ENDED
 from event_system.sql.tables.state import FAILURE_CLOCKS, FAILURE_COUNTS, FAILURES
 
 F = FAILURES.c
@@ -188,12 +189,12 @@ class ServerFailures:
     def due(self, connection: sa.Connection, listener: str, now_us: int, limit: int) -> Due:
         mine = (*self._of(listener), F.state == RETRYING)
         rows = connection.execute(
-            self._along(sa.select(F.offset, F.attempts), "at", listener)
+            self._along(sa.select(F.offset, F.attempts, F.error == ENDED.encode()), "at", listener)
             .where(*mine, F.at_us <= now_us)
             .order_by(F.at_us, F.offset)
             .limit(limit)
         )
-        parked = [Parked(*row) for row in rows]
+        parked = [Parked(at, attempts, bool(cut_off)) for at, attempts, cut_off in rows]
         later = self._along(sa.select(F.at_us), "at", listener).where(*mine, F.at_us > now_us)
         return Due(parked, connection.scalar(later.order_by(F.at_us).limit(1)))
 

@@ -19,14 +19,20 @@ from event_system.delivery.ports import Cursor, Failure, Progress
 from event_system.delivery.replays.replay import Replay
 from event_system.kernel.errors import ForeignFileError
 from event_system.sql.database import Database
-from event_system.sql.tables.state import CURSORS, LISTENERS, PROGRESS
+from event_system.sql.tables.state import BELONGS, CURSORS, LISTENERS, PROGRESS
 
 T = TypeVar("T")
 
 _CURSOR: Final = ("listener", "lane", "offset", "caught_up")
-_SAVE_PROGRESS: Final = Upsert(PROGRESS, ("id", "routed", "identity"), ("id",), routed=furthest)
+_BELONG: Final = Upsert(BELONGS, ("id", "identity"), ("id",))
+_SAVE_PROGRESS: Final = Upsert(PROGRESS, ("node", "routed"), ("node",), routed=furthest)
 _SAVE_CURSOR: Final = Upsert(
-    CURSORS, _CURSOR, ("listener", "lane"), offset=furthest, caught_up=replaced
+    CURSORS,
+    (*_CURSOR, "node"),
+    ("listener", "lane"),
+    offset=furthest,
+    caught_up=replaced,
+    node=replaced,
 )
 _REGISTER: Final = Upsert(LISTENERS, ("name", "start"), ("name",))
 
@@ -38,9 +44,9 @@ class ServerState:
     to be. Raises `StorageError` where the server is away, `LeaseLostError` where the lease is.
     """
 
-    def __init__(self, access: Access, identity: int, known: Known) -> None:
+    def __init__(self, access: Access, node: Callable[[], str], known: Known) -> None:
         self._access = access
-        self._identity = identity
+        self._node = node
         self._writing = asyncio.Lock()
         self._table = ServerFailures()
         self._batches: list[ServerBatches] = []
@@ -50,20 +56,25 @@ class ServerState:
         self.retries = RetryRows(self._table, access.read, self._write, known)
 
     @classmethod
-    async def open(cls, database: Database, fence: Fence, identity: int) -> ServerState:
-        """The state of the log of this identity. Raises `ForeignFileError`."""
+    async def open(
+        cls, database: Database, fence: Fence, identity: int, *, node: Callable[[], str]
+    ) -> ServerState:
+        """The state of the log of this identity; `node` names who saves, each stay by another.
+
+        Raises `ForeignFileError`.
+        """
         access = Access(database, fence)
-        row = {"id": 1, "routed": 0, "identity": identity}
+        row = {"id": 1, "identity": identity}
 
         def belong(connection: sa.Connection) -> tuple[int, Known]:
-            _SAVE_PROGRESS.run(connection, [row])
-            mark = connection.execute(sa.select(PROGRESS.c.identity)).scalar_one()
+            _BELONG.run(connection, [row])
+            mark = connection.execute(sa.select(BELONGS.c.identity)).scalar_one()
             return mark, look(ServerFailures(), connection)
 
         mark, known = await access.write(belong)
         if mark != identity:
             raise ForeignFileError("the state in this database is that of another log")
-        return cls(access, identity, known)
+        return cls(access, node, known)
 
     async def _write(self, work: Callable[[sa.Connection], T]) -> T:
         async with self._writing:
@@ -76,7 +87,12 @@ class ServerState:
             await batches.closed()
 
     async def load(self) -> Progress:
-        return await self._access.read(_load)
+        node = self._node()
+        return await self._access.read(lambda connection: _load(connection, node))
+
+    async def look(self) -> None:
+        """Count failures anew: other nodes may have changed them."""
+        self.retries.note(await self._access.read(lambda c: look(self._table, c)))
 
     async def register(self, starts: dict[str, int]) -> None:
         rows = [{"name": name, "start": start} for name, start in starts.items()]
@@ -91,8 +107,9 @@ class ServerState:
         done: Sequence[tuple[str, int]] = (),
         replays: Sequence[Replay] = (),
     ) -> None:
-        progress = {"id": 1, "routed": routed, "identity": self._identity}
-        rows = [{name: getattr(cursor, name) for name in _CURSOR} for cursor in cursors]
+        node = self._node()
+        progress = {"node": node, "routed": routed}
+        rows = [{**{n: getattr(c, n) for n in _CURSOR}, "node": node} for c in cursors]
 
         def write(connection: sa.Connection) -> Known | None:
             _SAVE_PROGRESS.run(connection, [progress])
@@ -122,11 +139,15 @@ class ServerState:
         return await batches.open(start)
 
 
-def _load(connection: sa.Connection) -> Progress:
-    routed = connection.scalar(sa.select(PROGRESS.c.routed)) or 0
+def _load(connection: sa.Connection, node: str) -> Progress:
+    """What others caught up with is told as exact; what this node did as it said it."""
+    routed = {row.node: row.routed for row in connection.execute(sa.select(PROGRESS))}
     starts = {row.name: row.start for row in connection.execute(sa.select(LISTENERS))}
-    rows = connection.execute(sa.select(*(CURSORS.c[name] for name in _CURSOR)))
-    cursors = {
-        (r.listener, r.lane): Cursor(r.listener, r.lane, r.offset, r.caught_up) for r in rows
-    }
-    return Progress(routed, starts, cursors)
+    cursors = {}
+    for row in connection.execute(sa.select(CURSORS)):
+        cursor = Cursor(row.listener, row.lane, row.offset, row.caught_up)
+        if row.caught_up and row.node != node:
+            offset = max(row.offset, routed.get(row.node, 0))
+            cursor = Cursor(row.listener, row.lane, offset, caught_up=False)
+        cursors[row.listener, row.lane] = cursor
+    return Progress(routed.get(node, 0), starts, cursors)

@@ -10,6 +10,7 @@ from typing import Any, Final
 from event_system.database.sql.parameters import Statement, Values, translated
 from event_system.kernel.errors import DatabaseUnreachableError
 from event_system.sql.database import Database
+from event_system.sql.drivers import idling_limited
 from event_system.sql.failures import translated as as_ours
 
 CANCEL_SECONDS: Final = 0.2
@@ -47,16 +48,29 @@ class Session:
         self.lost = False
         self.committing = False
         self._database = database
+        self._limited = True
         with as_ours():
             self._driver: Any = self.connection.connection.driver_connection
-            if database.server.is_mariadb:
-                # A listener may think for as long as its own timeout lets it.
-                self.connection.exec_driver_sql("SET SESSION idle_transaction_timeout = 0")
-                self.connection.rollback()
+            self._let_idle()
+            self.connection.rollback()
+
+    def _let_idle(self) -> None:
+        """A listener may think for as long as its own timeout lets it."""
+        if self._limited and self._database.server.is_mariadb:
+            self.connection.exec_driver_sql("SET SESSION idle_transaction_timeout = 0")
+        self._limited = False
+
+    def limit_idling(self) -> None:
+        """It is about to commit, and to hold what others wait for should this node stand still."""
+        self._limited = True
+        server = self._database.server
+        if limited := idling_limited(self.dialect, is_mariadb=server.is_mariadb):
+            self.connection.exec_driver_sql(limited)
 
     def run(self, statement: Statement, given: Any) -> list[Any]:
         """Run a statement that `using` is held for. Raises `StorageError` and what drivers raise."""
         with self.watched():
+            self._let_idle()
             result = self.connection.exec_driver_sql(statement.text, given)
             return [tuple(row) for row in result] if result.returns_rows else []
 

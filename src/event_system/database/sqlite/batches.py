@@ -20,6 +20,7 @@ from event_system.database.retry_rows import Known, RetryRows, look
 from event_system.database.sqlite.retries import RetryTable
 from event_system.delivery.ports import Failure
 from event_system.events.ports import Transaction
+from event_system.kernel.threads import in_own_thread, in_thread
 
 T = TypeVar("T")
 
@@ -36,6 +37,8 @@ CREATE TABLE IF NOT EXISTS event_system_replay (
 """
 _SAVE = "UPDATE event_system_cursor SET offset = max(offset, ?) WHERE id = 1"
 _SAVE_REPLAY = "UPDATE event_system_replay SET offset = max(offset, ?) WHERE id = 1"
+_LIVE = "SELECT offset FROM event_system_cursor"
+_REPLAYED = "SELECT offset FROM event_system_replay"
 INTERRUPT_SECONDS = 0.02
 """How often a statement is interrupted until it ends: it may have been about to begin."""
 _BEGIN_REPLAY = """
@@ -57,7 +60,7 @@ def read_cursor(path: Path) -> int | None:
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         try:
-            return int(connection.execute("SELECT offset FROM event_system_cursor").get)
+            return int(connection.execute(_LIVE).get)
         finally:
             connection.close()
     except (apsw.Error, TypeError):
@@ -118,7 +121,7 @@ class BatchTables:
 
     async def read(self, work: Callable[[apsw.Connection], T]) -> T:
         async with self._reading:
-            return await asyncio.to_thread(work, self._reader)
+            return await in_thread(work, self._reader)
 
     async def transact(self, work: Callable[[apsw.Connection], T]) -> T:
         def write() -> T:
@@ -127,7 +130,7 @@ class BatchTables:
             return result  # noqa: RET504 - mypy cannot tell that `with` lets errors pass
 
         async with self.lock:
-            return await asyncio.to_thread(write)
+            return await in_thread(write)
 
     def close(self) -> None:
         self.connection.close()
@@ -135,10 +138,14 @@ class BatchTables:
 
 
 class SqliteBatchStore:
-    """Implements `delivery.ports.BatchStore`; `save` is the statement that moves its cursor."""
+    """Implements `delivery.ports.BatchStore`.
 
-    def __init__(self, tables: BatchTables, cursor: int, save: str) -> None:
+    `save` is the statement that moves its cursor, `load` the one that reads it.
+    """
+
+    def __init__(self, tables: BatchTables, cursor: int, save: str, load: str) -> None:
         self.cursor = cursor
+        self._load = load
         self._tables = tables
         self._connection = tables.connection
         self._save = save
@@ -150,10 +157,14 @@ class SqliteBatchStore:
     async def replaying(self, mark: str, start: int) -> SqliteReplayStore:
         def begin(connection: apsw.Connection) -> int:
             connection.execute(_BEGIN_REPLAY, {"mark": mark, "start": start})
-            return int(connection.execute("SELECT offset FROM event_system_replay").get)
+            return int(connection.execute(_REPLAYED).get)
 
         cursor = await self._tables.transact(begin)
-        return SqliteReplayStore(self._tables, cursor, _SAVE_REPLAY)
+        return SqliteReplayStore(self._tables, cursor, _SAVE_REPLAY, _REPLAYED)
+
+    async def refresh(self) -> int:
+        self.cursor = await self._tables.read(lambda c: int(c.execute(self._load).get))
+        return self.cursor
 
     async def begin(self) -> SqliteTransaction:
         await self._tables.lock.acquire()
@@ -161,7 +172,7 @@ class SqliteBatchStore:
 
     async def commit(self, transaction: Transaction, cursor: int, done: int | None = None) -> None:
         assert isinstance(transaction, SqliteTransaction)
-        known = await asyncio.to_thread(self._finish, transaction, cursor, done)
+        known = await in_thread(self._finish, transaction, cursor, done)
         if known is not None:
             self.retries.note(known)
         self.cursor = max(cursor, self.cursor)
@@ -186,7 +197,8 @@ class SqliteBatchStore:
         if transaction.using.acquire(blocking=False):
             self._undo(transaction)
         else:  # a given-up handler is still running a statement
-            ending = asyncio.ensure_future(asyncio.to_thread(transaction.interrupt))
+            name = f"end of a batch of {self._tables.listener}"
+            ending = in_own_thread(transaction.interrupt, name)
             self._tables.endings.add(ending)
             ending.add_done_callback(self._tables.endings.discard)
             ending.add_done_callback(lambda _: self._undo(transaction))
@@ -201,7 +213,7 @@ class SqliteBatchStore:
     async def advance(self, cursor: int, failure: Failure | None = None) -> None:
         if failure is None:
             async with self._tables.lock:
-                await asyncio.to_thread(self._connection.execute, self._save, (cursor,))
+                await in_thread(self._connection.execute, self._save, (cursor,))
         else:
             known = await self._tables.transact(lambda c: self._fail(c, cursor, failure))
             self.retries.note(known)
@@ -238,5 +250,5 @@ def open_tables(
     """The store of a listener's live delivery; a new one begins after offset `start`."""
     tables = BatchTables(listener, connect)
     tables.connection.execute("INSERT OR IGNORE INTO event_system_cursor VALUES (1, ?)", (start,))
-    cursor = tables.connection.execute("SELECT offset FROM event_system_cursor").get
-    return SqliteBatchStore(tables, cursor, _SAVE)
+    cursor = tables.connection.execute(_LIVE).get
+    return SqliteBatchStore(tables, cursor, _SAVE, _LIVE)

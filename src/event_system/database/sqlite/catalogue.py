@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import apsw
 
+from event_system.events.catalogue.changes import check_unchanged
 from event_system.events.catalogue.entry import TypeEntry, from_bytes, to_bytes
 from event_system.kernel.errors import DamagedFileError, StorageError
 from event_system.sqlite.files import check_small, guarding
@@ -22,6 +23,7 @@ LOST_CATALOGUE = (
 _DDL = "CREATE TABLE IF NOT EXISTS types (name TEXT PRIMARY KEY, entry BLOB NOT NULL) WITHOUT ROWID"
 _PUT = "INSERT INTO types VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET entry = excluded.entry"
 _DELETE = "DELETE FROM types WHERE name = ?"
+_ENTRY = "SELECT entry FROM types WHERE name = ?"
 _ENTRIES = "SELECT entry FROM types ORDER BY name"
 
 
@@ -43,18 +45,27 @@ class SqliteCatalogue:
         with guarding(self._path, LOST_CATALOGUE):
             return read_entries(self._connection, self._path)
 
-    async def put(self, entry: TypeEntry) -> None:
-        await self._write(_PUT, (entry.name, to_bytes(entry)))
+    async def put(self, entry: TypeEntry, before: TypeEntry | None) -> None:
+        await self._write(entry.name, before, _PUT, (entry.name, to_bytes(entry)))
 
-    async def delete(self, name: str) -> None:
-        await self._write(_DELETE, (name,))
+    async def delete(self, before: TypeEntry) -> None:
+        await self._write(before.name, before, _DELETE, (before.name,))
 
-    async def _write(self, sql: str, values: Sequence[Any]) -> None:
-        loop = asyncio.get_running_loop()
+    async def _write(
+        self, name: str, before: TypeEntry | None, sql: str, values: Sequence[Any]
+    ) -> None:
+        def write() -> None:
+            check_unchanged(name, self._stored(name), before)
+            self._connection.execute(sql, values)
+
         try:
-            await loop.run_in_executor(self._thread, self._connection.execute, sql, values)
+            await asyncio.get_running_loop().run_in_executor(self._thread, write)
         except apsw.Error as error:
             raise StorageError(f"{self._path.name}: {error}") from error
+
+    def _stored(self, name: str) -> TypeEntry | None:
+        raw = self._connection.execute(_ENTRY, (name,)).get
+        return None if raw is None else from_bytes(raw)
 
     async def close(self) -> None:
         """Close the file; nothing may be asked afterwards."""

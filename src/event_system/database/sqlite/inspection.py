@@ -9,6 +9,7 @@ from pathlib import Path
 import apsw
 
 from event_system.database.sqlite.catalogue import CATALOGUE_FILE, LOST_CATALOGUE, read_entries
+from event_system.database.sqlite.records import ALERTING_FILE, LOST_ALERTING
 from event_system.database.sqlite.state import LOST_LISTENER, LOST_STATE, STATE_FILE
 from event_system.kernel.errors import DamagedFileError
 from event_system.sqlite.files import FileReport, guarding, read_only, report, with_faults
@@ -32,6 +33,13 @@ def catalogue_files(directory: Path, *, check: bool) -> Iterator[FileReport]:
     if check and not found.faults:
         found = with_faults(found, _unreadable(path), LOST_CATALOGUE)
     yield found
+
+
+def alerting_files(directory: Path, *, check: bool) -> Iterator[FileReport]:
+    """What alerting keeps."""
+    path = directory / ALERTING_FILE
+    if path.exists():
+        yield report(path, "alerts, silences and incidents", LOST_ALERTING, check=check)
 
 
 def _unreadable(path: Path) -> list[str]:

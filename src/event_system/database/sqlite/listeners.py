@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -10,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 import apsw
 
 from event_system.database.sqlite.batches import file_name, read_cursor
+from event_system.kernel.threads import in_thread
 
 T = TypeVar("T")
 
@@ -65,10 +65,10 @@ class KnownListeners:
         self._directory = directory
 
     async def batch_cursor(self, listener: str) -> int | None:
-        return await asyncio.to_thread(read_cursor, self._path(listener))
+        return await in_thread(read_cursor, self._path(listener))
 
     async def purge(self, listener: str) -> None:
-        await asyncio.to_thread(_delete, self._path(listener))
+        await in_thread(_delete, self._path(listener))
 
         def forget(connection: apsw.Connection) -> Any:
             with connection:

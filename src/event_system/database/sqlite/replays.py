@@ -20,7 +20,7 @@ CREATE TABLE IF NOT EXISTS replays (
 CREATE INDEX IF NOT EXISTS replays_of ON replays (listener, id);
 """
 _ADD = "INSERT INTO replays (listener, running, content) VALUES (?, ?, ?) RETURNING id"
-_PUT = "UPDATE replays SET running = ?, content = ? WHERE id = ?"
+_PUT = "UPDATE replays SET running = ?, content = ? WHERE id = ? AND running"
 _OF = "SELECT content, id FROM replays WHERE listener = ? ORDER BY id DESC"
 _UNFINISHED = "SELECT content, id FROM replays WHERE running ORDER BY id"
 _PRUNE = """
@@ -56,7 +56,7 @@ class ReplayTable:
 
 
 def save_replays(connection: apsw.Connection, replays: Iterable[Replay]) -> None:
-    """Keep what has become of known replays."""
+    """Keep what has become of known replays. One that has ended stays as it ended."""
     connection.executemany(_PUT, [(*_content(replay), replay.id) for replay in replays])
 
 

@@ -30,6 +30,7 @@ from event_system.delivery.ports import (
     Selection,
     Step,
 )
+from event_system.delivery.verdicts import ENDED
 
 _DDL = """
 CREATE TABLE IF NOT EXISTS {t} (
@@ -86,7 +87,7 @@ WHERE offset = ? AND listener = ?
 """
 _DONE = "DELETE FROM {t} WHERE listener = ? AND offset = ?"
 _DUE = """
-SELECT offset, attempts FROM {t}
+SELECT offset, attempts, error = ? FROM {t}
 WHERE listener = ? AND state = 'retrying' AND at_us <= ? ORDER BY at_us, offset LIMIT ?
 """
 _NEXT = "SELECT min(at_us) FROM {t} WHERE listener = ? AND state = 'retrying' AND at_us > ?"
@@ -199,8 +200,8 @@ class RetryTable:
         connection.executemany(self._done, done)
 
     def due(self, connection: apsw.Connection, listener: str, now_us: int, limit: int) -> Due:
-        rows = connection.execute(self._due, (listener, now_us, limit))
-        parked = [Parked(*row) for row in rows]
+        rows = connection.execute(self._due, (ENDED, listener, now_us, limit))
+        parked = [Parked(at, attempts, bool(cut_off)) for at, attempts, cut_off in rows]
         return Due(parked, connection.execute(self._next, (listener, now_us)).get)
 
     def of(self, connection: apsw.Connection, offset: int) -> list[Failure]:

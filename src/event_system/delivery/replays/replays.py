@@ -7,6 +7,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
+import msgspec
+
 from event_system.delivery.dispatcher import Dispatcher
 from event_system.delivery.ports import CursorStore
 from event_system.delivery.replays.replay import (
@@ -82,16 +84,17 @@ class Replays:
         if last <= after:
             raise InvalidRequestError(f"nothing lies between {after + 1} and {last}", where="until")
         async with self._starting:
-            if (run := self._dispatcher.replays.by_listener.get(listener)) is not None:
-                raise ReplayRunningError(
-                    f"replay {run.replay.id} of {listener!r} is under way", where=listener
-                )
-            replay = await self._new(listener, after, last, mode, rate)
-            run = await self._dispatcher.replays.attach(
-                await self._store.add(replay), self._dispatcher.subscriptions[listener]
-            )
-        run.start()
-        return run.status()
+            for kept in await self._store.unfinished():
+                if kept.listener == listener:
+                    raise ReplayRunningError(
+                        f"replay {kept.id} of {listener!r} is under way", where=listener
+                    )
+            if listener not in self._dispatcher.sharing.listeners:
+                await self._dispatcher.sharing.look()  # at where its cursors stand now
+            replay = await self._store.add(await self._new(listener, after, last, mode, rate))
+            if listener in self._dispatcher.sharing.listeners:
+                await self._dispatcher.sharing.take_up([replay])
+        return self._status(replay)
 
     async def _new(
         self, listener: str, after: int, last: int, mode: Mode, rate: float | None
@@ -140,9 +143,21 @@ class Replays:
         run = self._dispatcher.replays.by_listener.get(kept.listener)
         if run is not None and run.replay.id == kept.id:
             return run.status()
-        return status_of(kept, "waiting" if kept.state == "running" else kept.state)
+        if kept.state == "running" and kept.listener not in self._dispatcher.subscriptions:
+            return status_of(kept, "waiting")
+        return status_of(kept, kept.state)
 
     # Ending
+
+    async def _end(self, listener: str, id_: int) -> ReplayStatus:
+        """End one that is at work on another node, which sees that within a second."""
+        if listener not in self._dispatcher.subscriptions:
+            raise ListenerNotFoundError(f"{listener!r} is not loaded", where=listener)
+        for kept in await self._store.of(listener):
+            if kept.id == id_ and kept.state == "running":
+                ended = msgspec.structs.replace(kept, state="cancelled", ended_us=self._now_us())
+                await self._store.put(ended)
+        return await self.get(listener, id_)
 
     async def cancel(self, listener: str, id_: int) -> ReplayStatus:
         """End a replay where it stands; nothing happens to one that has ended.
@@ -153,9 +168,7 @@ class Replays:
         found = await self.get(listener, id_)
         run = self._dispatcher.replays.by_listener.get(listener)
         if run is None or run.replay.id != id_:
-            if found.ended_at is None:
-                raise ListenerNotFoundError(f"{listener!r} is not loaded", where=listener)
-            return found
+            return found if found.ended_at is not None else await self._end(listener, id_)
         await run.cancel()
         try:
             async with asyncio.timeout(SAVE_SECONDS):

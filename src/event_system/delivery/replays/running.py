@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -31,6 +31,8 @@ from event_system.events.event import Event
 CANCEL_SECONDS = 5.0
 """How long a cancelled replay waits for the handler that is running."""
 MOST_BLOCKING = 10_000
+REMEMBERED = 10_000
+"""Replays that have ended here; what was read of one before that says that it goes on."""
 
 _log = logging.getLogger(__name__)
 
@@ -112,12 +114,14 @@ class Run:
         lanes = {n: Lane(n, replay.cursor(n)) for n in live.lanes}
         return Subscription(live.entry, lanes, shared)
 
-    def start(self) -> None:
-        """Begin, once the board is laid."""
+    def start(self, *, forsaken: bool = False) -> None:
+        """Begin, once the board is laid; with care where it is forsaken."""
+        if forsaken:
+            self.subscription.beware(self.subscription.lanes.values())
         for number, cell in self._live.replay_cells.items():
             self.subscription.lanes[number].cell = cell
         self.subscription.paused = self._live.paused
-        self.subscription.start()
+        self.subscription.take(self.subscription.lanes.values())
 
     def follow(self) -> None:
         """Wait, or go on, with the listener; take over its settings."""
@@ -258,20 +262,32 @@ class Running:
         self._unsaved = unsaved
         self._floor = floor
         self._changed = changed
+        self._attaching = asyncio.Lock()
+        self._over: deque[str] = deque(maxlen=REMEMBERED)
         self._handled: Counter[str] = Counter()
         self._failed: Counter[str] = Counter()
 
-    async def take_up(self, kept: Sequence[Replay], loaded: Mapping[str, Subscription]) -> None:
-        """Go on with what an earlier process left; those of listeners that are gone wait."""
-        for replay in kept:
-            if (live := loaded.get(replay.listener)) is not None:
-                await self.attach(replay, live)
+    async def take_up(
+        self, kept: Sequence[Replay], loaded: Mapping[str, Subscription]
+    ) -> list[Run]:
+        """Prepare what others have left, or were asked for; which of them are new here.
+
+        Those of listeners that are gone wait. Idempotent.
+        """
+        async with self._attaching:
+            fresh = [
+                replay
+                for replay in kept
+                if replay.listener in loaded
+                and replay.listener not in self.by_listener
+                and replay.mark not in self._over
+            ]
+            return [await self._attach(each, loaded[each.listener]) for each in fresh]
 
     def subscriptions(self) -> dict[str, Subscription]:
         return {name: run.subscription for name, run in self.by_listener.items()}
 
-    async def attach(self, replay: Replay, live: Subscription) -> Run:
-        """Prepare a replay; `start` of what is returned lets it go."""
+    async def _attach(self, replay: Replay, live: Subscription) -> Run:
         if (floor := self._floor()) > replay.offset:
             detail = f"of the events up to offset {floor} old ones have been deleted"
             replay = msgspec.structs.replace(replay, detail=detail)
@@ -282,10 +298,13 @@ class Running:
         self.by_listener[replay.listener] = run
         return run
 
-    def start(self) -> None:
-        """Let all go that were taken up."""
-        for run in self.by_listener.values():
-            run.start()
+    def start(self, listeners: Collection[str], forsaken: Collection[str]) -> None:
+        """Let those of these listeners go that were taken up; with care where they are forsaken."""
+        for run in self._of(listeners):
+            run.start(forsaken=run.replay.listener in forsaken)
+
+    def _of(self, listeners: Collection[str]) -> list[Run]:
+        return [run for name, run in self.by_listener.items() if name in listeners]
 
     def take_news(self) -> list[tuple[Run, Replay]]:
         """What is to be saved now, in the transaction that saves the failures so far."""
@@ -309,6 +328,7 @@ class Running:
         if self.by_listener.get(name) is not run:
             return
         del self.by_listener[name]
+        self._over.append(run.replay.mark)
         last = run.snapshot()
         self._handled[name] += run.statistics.handled
         self._failed[name] += run.statistics.errors
@@ -342,9 +362,15 @@ class Running:
         run = self.by_listener[name].statistics
         return Numbers(1, handled + run.handled, failed + run.errors, left)
 
-    async def stop(self, grace_seconds: float) -> None:
-        """Finish what is in hand; the next start goes on from there."""
-        stops = [run.stop(grace_seconds) for run in self.by_listener.values()]
+    async def stop(self, listeners: Collection[str], grace_seconds: float) -> None:
+        """Finish what is in hand; whoever takes them up again goes on from there."""
+        stops = [run.stop(grace_seconds) for run in self._of(listeners)]
         for result in await asyncio.gather(*stops, return_exceptions=True):
             if isinstance(result, Exception):
                 _log.error("a replay did not stop cleanly: %s", result)
+
+    def forget(self, listeners: Collection[str]) -> None:
+        """Others go on with the replays of these listeners, which have stopped and are saved."""
+        for run in self._of(listeners):
+            del self.by_listener[run.replay.listener]
+            run.subscription.close()

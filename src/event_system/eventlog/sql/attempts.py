@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from event_system.eventlog.receipt import not_before
 from event_system.eventlog.sql.commit import (
     CommittedError,
     GroupCommit,
@@ -21,9 +22,9 @@ from event_system.eventlog.sql.commit import (
     RoomError,
     introduce,
     name_of,
-    not_before,
 )
-from event_system.eventlog.sql.engine import Engine, Stamp, Window
+from event_system.eventlog.sql.engine import Engine, OneStep, Stamp
+from event_system.eventlog.sql.filters import Window
 from event_system.eventlog.sql.line import Line
 from event_system.eventlog.sql.partitions import Partitions
 from event_system.events.event import Row
@@ -45,6 +46,8 @@ _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 0.5
 LARGEST_COMMIT = 8192
 """Rows in one transaction: while it lasts nobody else appends."""
+
+LARGEST_COMMIT_BYTES = 16_777_216
 
 _PASSING = (DatabaseUnreachableError, DatabaseBusyError, DatabaseConflictError)
 
@@ -73,8 +76,12 @@ class _Attempt:
         return UnknownOutcomeError(f"the answer was lost: {error}") if self.is_sent else error
 
 
-class Attempts:
-    """The commits of one writer, numbered. Used by one task at a time."""
+class SqlAttempts:
+    """The commits of one writer, numbered. Implements `writer.Attempts`."""
+
+    patience_seconds = 5.0
+    largest = LARGEST_COMMIT
+    largest_bytes = LARGEST_COMMIT_BYTES
 
     def __init__(
         self,
@@ -146,11 +153,12 @@ class Attempts:
             raise
 
     async def _made(self, connection: AsyncConnection, driver: Any, attempt: _Attempt) -> Outcome:
-        rows = self._plain(attempt.batch)
+        way = self._engine.one_step
+        rows = None if way is None else self._plain(attempt.batch, way.most_rows)
         try:
-            if rows is None:
+            if way is None or rows is None:
                 return await self._in_steps(connection, driver, attempt)
-            return await self._at_once(driver, attempt, rows)
+            return await self._in_one_step(way, driver, attempt, rows)
         except CommittedError:
             if (first := await self._engine.stamped(driver, self._writer)) is None:
                 await connection.execute(introduce(self._writer, self._clock.now_us()))
@@ -159,11 +167,11 @@ class Attempts:
 
     # In one step
 
-    def _plain(self, batch: Sequence[Work]) -> list[Row] | None:
+    def _plain(self, batch: Sequence[Work], most: int) -> list[Row] | None:
         """The rows of a batch that can go in one step: few, no twins, of known types."""
         rows: list[Row] = []
         for work in batch:
-            if isinstance(work, Operation) or len(rows) + len(work) > self._engine.at_once:
+            if isinstance(work, Operation) or len(rows) + len(work) > most:
                 return None
             rows += work
         if not rows or len(set(map(name_of, rows))) < len(rows):
@@ -171,10 +179,14 @@ class Attempts:
         in_order = all(before[10] <= after[10] for before, after in pairwise(rows))
         return rows if in_order and self._types.issuperset(row[5] for row in rows) else None
 
-    async def _at_once(self, driver: Any, attempt: _Attempt, rows: Sequence[Row]) -> Outcome:
+    async def _in_one_step(
+        self, way: OneStep, driver: Any, attempt: _Attempt, rows: Sequence[Row]
+    ) -> Outcome:
         stamp = Stamp(self._writer, attempt.number, 0)
         attempt.is_sent = True
-        landed = await self._engine.append(driver, rows, stamp, self.window)
+        window = self.window
+        since = window.since(row[0] for row in rows)
+        landed = await way.append(driver, rows, stamp, since, window.us)
         if landed.first is None:
             raise CommittedError
         attempt.is_sent = False
@@ -190,8 +202,8 @@ class Attempts:
         await self._engine.begin(driver)
         head = await self._engine.lock(driver)
         commit = GroupCommit(connection, driver, self._engine, self.window, head)
-        await commit.look_for(_rows(attempt.batch))
-        answers = [await _answer(work, commit) for work in attempt.batch]
+        await commit.look_for(rows_of(attempt.batch))
+        answers = [await answer(work, commit) for work in attempt.batch]
         try:
             await commit.end(self._writer, attempt.number, self._types)
         except (RoomError, CommittedError):
@@ -205,7 +217,7 @@ class Attempts:
 
     async def _recalled(self, driver: Any, attempt: _Attempt, first: int) -> Outcome:
         """What a commit in one step came to whose answer was lost; its rows stand from `first`."""
-        rows = list(_rows(attempt.batch))
+        rows = list(rows_of(attempt.batch))
         stored = await self._engine.twins(driver, [row[0] for row in rows], self.window.young)
         found = {(twin.source, twin.id): twin for twin in sorted(stored)}
         twins = {
@@ -221,12 +233,13 @@ def _size(work: Work) -> int:
     return len(work.rows if isinstance(work, Operation) else work)
 
 
-def _rows(batch: Iterable[Work]) -> Iterable[Row]:
+def rows_of(batch: Iterable[Work]) -> Iterable[Row]:
+    """All rows that a batch may append."""
     for work in batch:
         yield from work.rows if isinstance(work, Operation) else work
 
 
-async def _answer(work: Work, commit: GroupCommit) -> Any:
+async def answer(work: Work, commit: GroupCommit) -> Any:
     """What the work's sender is told. A refusal is its own result alone."""
     if not isinstance(work, Operation):
         return await commit.append(work)

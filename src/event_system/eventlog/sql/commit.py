@@ -10,8 +10,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from event_system.eventlog.sql.engine import Engine, Head, Stamp, Stored, Window
+from event_system.eventlog.receipt import not_before
+from event_system.eventlog.sql.engine import Engine, Head, Stamp, Stored
+from event_system.eventlog.sql.filters import Window
 from event_system.events.event import Row
+from event_system.kernel.errors import PreconditionFailedError
 from event_system.kernel.lanes import subject_key
 from event_system.sql.tables.log import EVENTS, TYPES, WRITERS
 
@@ -34,11 +37,6 @@ def last_of(subject: str) -> sa.Select[tuple[int]]:
 def introduce(writer: str, now_us: int) -> sa.Insert:
     """Make a writer known that has not committed yet."""
     return sa.insert(WRITERS).values(name=writer, batch=0, first_offset=0, seen_us=now_us)
-
-
-def not_before(row: Row, us: int) -> Row:
-    """The row, received at `us` at the earliest: times of receipt grow with offsets."""
-    return row if row[10] >= us else (*row[:10], us, *row[11:])
 
 
 class RoomError(Exception):
@@ -79,9 +77,12 @@ class GroupCommit:
         keys = {key for name, key in wanted.items() if name not in self._looked_for}
         if not keys:
             return
-        for stored in await self._engine.twins(self._driver, list(keys), self._window.young):
+        for stored in await self._twins(list(keys)):
             self._stored.setdefault((stored.source, stored.id), []).append(stored)
         self._looked_for.update(wanted)
+
+    async def _twins(self, keys: Sequence[int]) -> Sequence[Stored]:
+        return await self._engine.twins(self._driver, keys, self._window.since(keys))
 
     async def append(self, rows: Sequence[Row]) -> list[int]:
         """Offsets of the rows; minus the first one's offset where a row is a duplicate."""
@@ -116,6 +117,9 @@ class GroupCommit:
         """Where the last event of a subject stands, pending ones counted; 0 is none."""
         if (pending := self._last_of.get(subject)) is not None:
             return pending
+        return await self._last_stored(subject)
+
+    async def _last_stored(self, subject: str) -> int:
         rows = await self.execute(last_of(subject))
         return rows[0][0] if rows else 0
 
@@ -134,16 +138,20 @@ class GroupCommit:
         if not await self._engine.advance(self._driver, head, Stamp(writer, number, self.first)):
             raise CommittedError
         if self.pending:
-            await self._add_types({(row[5], row[2]) for row in self.pending}, known_types)
+            await add_types(self._connection, self.pending, known_types)
             await self._engine.insert(self._driver, self.first, self.pending)
 
-    async def _add_types(self, types: set[tuple[str, int]], known: set[str]) -> None:
-        new = [{"type": type_, "type_key": key} for type_, key in types if type_ not in known]
-        if new:
-            await self.execute(_insert_types(self._connection.dialect.name), new)
+
+async def add_types(connection: AsyncConnection, rows: Iterable[Row], known: set[str]) -> None:
+    """Note the types of rows that are not known to be noted already."""
+    types = {(row[5], row[2]) for row in rows if row[5] not in known}
+    if types:
+        new = [{"type": type_, "type_key": key} for type_, key in types]
+        await connection.execute(insert_types(connection.dialect.name), new)
 
 
-def _insert_types(dialect: str) -> sa.Executable:
+def insert_types(dialect: str) -> sa.Executable:
+    """Add types; those that are there already stay as they are."""
     if dialect == "postgresql":
         return postgresql.insert(TYPES).on_conflict_do_nothing()
     return mysql.insert(TYPES).on_duplicate_key_update(type=TYPES.c.type)
@@ -156,8 +164,22 @@ class Operation(Generic[T]):
     `run` may be called again where the transaction failed for another's sake, or was lost, so all
     it does goes through the transaction. An `EventSystemError` that it raises is its own result
     alone, and must come before its first write. `rows` are those that it may append: their twins
-    are looked for together with those of others.
+    are looked for together with those of others. It `writes` where it changes tables beside the log.
     """
 
     run: Callable[[GroupCommit], Awaitable[T]]
     rows: Sequence[Row] = ()
+    writes: bool = True
+
+
+async def append_if(row: Row, expected: int, commit: GroupCommit) -> int:
+    """What `EventLog.append_if` does, in a commit that holds the lock of the log."""
+    if (known := await commit.find(row)) is not None:
+        return -known
+    last = await commit.last_of(str(row[8]))
+    if last != expected:
+        raise PreconditionFailedError(
+            f"the last event of {str(row[8])[:80]!r} is at offset {last}, not {expected}",
+            last_offset=last,
+        )
+    return (await commit.append([row]))[0]

@@ -49,11 +49,19 @@ class Landed(NamedTuple):
     twins: dict[int, int]
 
 
-class Window(NamedTuple):
-    """How far back twins count: `us` before a row's receipt, all at `young` or later."""
+class OneStep(Protocol):
+    """An append in a single round trip, on the driver's own connection."""
 
-    us: int
-    young: int
+    most_rows: int
+    """Up to how many rows it is the faster way."""
+
+    async def append(
+        self, driver: Any, rows: Sequence[Row], stamp: Stamp, since: int, window_us: int
+    ) -> Landed:
+        """All of an append; no two of the rows are twins.
+
+        Their twins, which count for so many microseconds, stand at `since` or later.
+        """
 
 
 class Engine(Protocol):
@@ -62,8 +70,8 @@ class Engine(Protocol):
     Between `lock` and the end of its transaction nobody else appends.
     """
 
-    at_once: int
-    """Up to how many rows `append` is the faster way; 0 where there is none."""
+    one_step: OneStep | None
+    """The faster way for a few rows, where the server has one."""
 
     async def begin(self, driver: Any) -> None: ...
 
@@ -85,10 +93,14 @@ class Engine(Protocol):
 
     async def roll_back(self, driver: Any) -> None: ...
 
-    async def append(
-        self, driver: Any, rows: Sequence[Row], stamp: Stamp, window: Window
-    ) -> Landed:
-        """All of an append in one round trip; no two of the rows are twins."""
-
     async def ends(self, driver: Any) -> tuple[int, int]:
         """The newest offset that is committed, and the one up to which events were deleted."""
+
+    async def take_turn(self, driver: Any, seconds: float) -> bool:
+        """Wait for one's turn among all who ask for one; False where it does not come in time.
+
+        It is the connection's until `end_turn`, or until the connection ends.
+        """
+
+    async def end_turn(self, driver: Any) -> None:
+        """Let the next one have its turn, also where it may not have been one's own."""

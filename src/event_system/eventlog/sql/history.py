@@ -38,7 +38,7 @@ class SqlHistory:
             low, high = await self._bounds(connection, query, newest_first, cursor)
             search = self._search(connection, wanted, newest_first)
             seconds = PAGE_SECONDS if query.where else None
-            return await self._page(search.events(low, high), limit, seconds)
+            return await page_of(search.events(low, high), limit, seconds, self._monotonic)
 
     async def among(self, offsets: Sequence[int], query: Filter, *, newest_first: bool) -> Page:
         wanted = wanted_of(query)
@@ -46,7 +46,8 @@ class SqlHistory:
             low, high = await self._bounds(connection, query, newest_first, None)
             chosen = [offset for offset in offsets if low <= offset <= high]
             search = self._search(connection, wanted, newest_first)
-            return await self._page(search.among(chosen), max(1, len(chosen)), None)
+            found = search.among(chosen)
+            return await page_of(found, max(1, len(chosen)), None, self._monotonic)
 
     async def get(self, id_: str, source: str | None = None) -> Event | None:
         terms = [EVENTS.c.id_key == id_key(id_), EVENTS.c.id == id_]
@@ -86,19 +87,23 @@ class SqlHistory:
             return low, high
         return (low, min(high, cursor - 1)) if newest_first else (max(low, cursor + 1), high)
 
-    async def _page(
-        self, found: AsyncIterator[Progress], limit: int, seconds: float | None
-    ) -> Page:
-        """As soon as the page is full, or the time over; what follows is not looked at."""
-        end = None if seconds is None else self._monotonic() + seconds
-        page: list[Event] = []
-        size = 0
-        async for event, through in found:
-            if event is not None:
-                if len(page) == limit or size >= MAX_SLICE_BYTES:
-                    return Page(page, page[-1].offset)
-                page.append(event)
-                size += len(event.raw or b"")
-            if end is not None and (len(page) == limit or self._monotonic() >= end):
-                return Page(page, through)
-        return Page(page, None)
+
+async def page_of(
+    found: AsyncIterator[Progress],
+    limit: int,
+    seconds: float | None,
+    monotonic: Callable[[], float],
+) -> Page:
+    """As soon as the page is full, or the time over; what follows is not looked at."""
+    end = None if seconds is None else monotonic() + seconds
+    page: list[Event] = []
+    size = 0
+    async for event, through in found:
+        if event is not None:
+            if len(page) == limit or size >= MAX_SLICE_BYTES:
+                return Page(page, page[-1].offset)
+            page.append(event)
+            size += len(event.raw or b"")
+        if end is not None and (len(page) == limit or monotonic() >= end):
+            return Page(page, through)
+    return Page(page, None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from event_system.eventlog.sql.engine import Head, Landed, Stamp, Stored, Window
+from event_system.eventlog.sql.engine import Head, OneStep, Stamp, Stored
 from event_system.events.event import Row
 from event_system.kernel.errors import StorageError
 
@@ -21,6 +21,7 @@ _LOCK = "SELECT head, received_us, room FROM log WHERE one = 1 FOR UPDATE"
 _TWINS = (
     "SELECT `offset`, received_us, source, id FROM events WHERE `offset` >= {} AND id_key IN ({})"
 )
+_TURN = "left(concat('event-system turns of ', DATABASE()), 64)"
 _INSERT = "INSERT INTO events VALUES "
 _STAMPED = "SELECT first_offset FROM log_writers WHERE name = {}"
 _ADVANCE = """
@@ -34,7 +35,7 @@ WHERE log.one = 1 AND log_writers.name = {writer} AND log_writers.batch < {stamp
 class MysqlEngine:
     """Implements `Engine` with asyncmy. `packet_bytes` is the server's `max_allowed_packet`."""
 
-    at_once = 0
+    one_step: OneStep | None = None
 
     def __init__(self, packet_bytes: int) -> None:
         self._packet_bytes = packet_bytes
@@ -91,14 +92,16 @@ class MysqlEngine:
     async def roll_back(self, driver: Any) -> None:
         await _run(driver, "ROLLBACK")
 
-    async def append(
-        self, driver: Any, rows: Sequence[Row], stamp: Stamp, window: Window
-    ) -> Landed:
-        raise NotImplementedError("several statements make an append")
-
     async def ends(self, driver: Any) -> tuple[int, int]:
         head, floor = (await _fetch(driver, "SELECT head, floor FROM log"))[0]
         return head, floor
+
+    async def take_turn(self, driver: Any, seconds: float) -> bool:
+        ((taken,),) = await _fetch(driver, f"SELECT GET_LOCK({_TURN}, {seconds:.3f})")
+        return bool(taken)
+
+    async def end_turn(self, driver: Any) -> None:
+        await _fetch(driver, f"SELECT RELEASE_LOCK({_TURN})")
 
 
 def _literal(value: int | str | bytes | None) -> str:

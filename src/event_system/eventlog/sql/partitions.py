@@ -23,9 +23,15 @@ _ALTER_SECONDS = 10
 _DROP_SECONDS = 2
 _LOCK = "event-system partitions of {}"
 
-_MYSQL_END = """
+MYSQL_END = """
 SELECT max(CAST(partition_description AS UNSIGNED)) - 1 FROM information_schema.partitions
 WHERE table_schema = DATABASE() AND table_name = 'events'
+"""
+"""The last offset for which there is a partition."""
+
+POSTGRES_END = """
+SELECT max((regexp_match(pg_get_expr(part.relpartbound, part.oid), 'TO [^0-9]*([0-9]+)'))[1]::BIGINT) - 1
+FROM pg_inherits JOIN pg_class AS part ON part.oid = inhrelid WHERE inhparent = 'events'::regclass
 """
 _MYSQL_PARTS = """
 SELECT partition_name, data_length + index_length FROM information_schema.partitions
@@ -88,7 +94,7 @@ class Partitions:
 
     async def _extended(self, connection: AsyncConnection, margin: int) -> int:
         head, room = await _ends(connection, locked=False)
-        end = int(await connection.scalar(sa.text(_MYSQL_END)))
+        end = int(await connection.scalar(sa.text(MYSQL_END)))
         if end - head < margin:
             first, end = end + 1, end + await _size(connection, head)
             await connection.execute(sa.text(f"SET SESSION lock_wait_timeout = {_ALTER_SECONDS}"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from event_system.eventlog.sql.engine import Head, Landed, Stamp, Stored, Window
+from event_system.eventlog.sql.engine import Head, Landed, OneStep, Stamp, Stored
 from event_system.events.event import Row
 from event_system.sql.tables.log import EVENTS, ROW_COLUMNS
 
@@ -28,14 +28,31 @@ WHERE one = 1 AND EXISTS (SELECT FROM stamped) RETURNING 1
 """
 _STAMPED = "SELECT first_offset FROM log_writers WHERE name = $1"
 _APPEND = f"SELECT * FROM log_append({', '.join(f'${i}' for i in range(1, 20))})"  # noqa: S608 - our own words
+_TURN = 0x6576656E74  # a number of our own: such locks are those of one database
 _COLUMNS = [column.name for column in EVENTS.columns]
 assert len(ROW_COLUMNS) == 15, "the parameters of log_append"
+
+
+class PostgresFunction:
+    """Implements `OneStep` with a function on the server."""
+
+    most_rows = 256
+
+    async def append(
+        self, driver: Any, rows: Sequence[Row], stamp: Stamp, since: int, window_us: int
+    ) -> Landed:
+        columns = map(list, zip(*rows, strict=True))
+        first, not_before, twins, offsets = await driver.fetchrow(
+            _APPEND, stamp.writer, stamp.number, since, window_us, *columns
+        )
+        indices = (number - 1 for number in twins or ())
+        return Landed(first, not_before, dict(zip(indices, offsets or (), strict=True)))
 
 
 class PostgresEngine:
     """Implements `Engine` with asyncpg."""
 
-    at_once = 256
+    one_step: OneStep | None = PostgresFunction()
 
     async def begin(self, driver: Any) -> None:
         await driver.execute("BEGIN")
@@ -63,16 +80,17 @@ class PostgresEngine:
     async def roll_back(self, driver: Any) -> None:
         await driver.execute("ROLLBACK")
 
-    async def append(
-        self, driver: Any, rows: Sequence[Row], stamp: Stamp, window: Window
-    ) -> Landed:
-        columns = map(list, zip(*rows, strict=True))
-        first, not_before, twins, offsets = await driver.fetchrow(
-            _APPEND, stamp.writer, stamp.number, window.young, window.us, *columns
-        )
-        indices = (number - 1 for number in twins or ())
-        return Landed(first, not_before, dict(zip(indices, offsets or (), strict=True)))
-
     async def ends(self, driver: Any) -> tuple[int, int]:
         head, floor = await driver.fetchrow("SELECT head, floor FROM log")
         return head, floor
+
+    async def take_turn(self, driver: Any, seconds: float) -> bool:
+        try:
+            await driver.execute(f"SELECT pg_advisory_lock({_TURN})", timeout=seconds)
+        except TimeoutError:  # it may have come at the last moment
+            await self.end_turn(driver)
+            return False
+        return True
+
+    async def end_turn(self, driver: Any) -> None:
+        await driver.execute(f"SELECT pg_advisory_unlock({_TURN})")

@@ -39,7 +39,7 @@ class Reader:
         deadline_seconds: float = DEADLINE_SECONDS,
     ) -> None:
         self.head = head
-        self._database = database
+        self.database = database
         self._deadline_seconds = deadline_seconds
 
     @asynccontextmanager
@@ -48,7 +48,7 @@ class Reader:
 
         With `replica` the newest events may be missing there; see `known`.
         """
-        chosen = self._database.read(replica=replica)
+        chosen = self.database.read(replica=replica)
         try:
             async with asyncio.timeout(self._deadline_seconds), chosen as connection:
                 yield connection
@@ -58,7 +58,7 @@ class Reader:
 
     async def known(self, connection: AsyncConnection) -> int:
         """The newest offset that this connection's server has, of those that were told."""
-        if not self._database.has_replicas:
+        if not self.database.has_replicas:
             return self.head()
         return min(self.head(), await connection.scalar(sa.select(LOG.c.head)) or 0)
 

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Protocol
 
 import sqlalchemy as sa
 
-from event_system.eventlog.sql.log import SqlEventLog
-from event_system.eventlog.sql.partitions import Part
+from event_system.eventlog.sql.partitions import Part, Partitions
+from event_system.eventlog.sql.reader import Reader
 from event_system.eventlog.sql.search import first_received
 from event_system.sql.tables.log import EVENTS
 
 CHUNK_EVENTS = 2_000
+
+
+class Tables(Protocol):
+    """A log whose events are in these tables."""
+
+    reader: Reader
+    partitions: Partitions
+
+    @property
+    def floor(self) -> int: ...
+    @property
+    def window_us(self) -> int: ...
+    def forget(self, through: int) -> None: ...
 
 
 class SqlOld:
@@ -22,12 +36,12 @@ class SqlOld:
     of a partition at best, and as exactly as the server knows how large its tables are.
     """
 
-    def __init__(self, log: SqlEventLog) -> None:
+    def __init__(self, log: Tables) -> None:
         self._log = log
 
     @property
     def head(self) -> int:
-        return self._log.head
+        return self._log.reader.head()
 
     @property
     def floor(self) -> int:

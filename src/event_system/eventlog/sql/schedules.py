@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from event_system.eventlog.sql.commit import GroupCommit, Operation
 from event_system.scheduling.ports import Done, KeptSchedule, Step
-from event_system.scheduling.schedule import decode_stored, encode_schedule
+from event_system.scheduling.schedule import check_unchanged, decode_stored, encode_schedule
 from event_system.sql.tables.log import SCHEDULES
 
 LOAD = sa.select(SCHEDULES).order_by(SCHEDULES.c.name)
@@ -26,11 +26,14 @@ class SqlScheduleStore:
         self.kept = [kept(row) for row in rows]
         self._submit = submit
 
-    def put(self, schedule: KeptSchedule, done: Done[None]) -> None:
-        self._submit(Operation(partial(_put, schedule)), done)
+    def get(self, name: str, done: Done[KeptSchedule | None]) -> None:
+        self._submit(Operation(partial(_get, name)), done)
 
-    def delete(self, name: str, done: Done[None]) -> None:
-        self._submit(Operation(partial(_delete, name)), done)
+    def put(self, schedule: KeptSchedule, before: int | None, done: Done[None]) -> None:
+        self._submit(Operation(partial(_put, schedule, before)), done)
+
+    def delete(self, name: str, before: int, done: Done[None]) -> None:
+        self._submit(Operation(partial(_delete, name, before)), done)
 
     def advance(self, steps: Sequence[Step], done: Done[list[Sequence[int] | None]]) -> None:
         rows = [row for step in steps for row in step.rows]
@@ -46,21 +49,35 @@ def _of(name: str) -> sa.ColumnElement[bool]:
     return SCHEDULES.c.name == name
 
 
-async def _put(schedule: KeptSchedule, tx: GroupCommit) -> None:
+async def _get(name: str, tx: GroupCommit) -> KeptSchedule | None:
+    rows = await tx.execute(sa.select(SCHEDULES).where(_of(name)))
+    return kept(rows[0]) if rows else None
+
+
+async def _check(name: str, before: int | None, tx: GroupCommit) -> None:
     """Nobody else changes a schedule meanwhile: the transaction holds the lock of the log."""
+    stored = await _get(name, tx)
+    check_unchanged(name, None if stored is None else stored.revision, before)
+
+
+async def _put(schedule: KeptSchedule, before: int | None, tx: GroupCommit) -> None:
+    await _check(schedule.name, before, tx)
+    if schedule.revision == before:
+        return
     values = {
         "revision": schedule.revision,
         "definition": encode_schedule(schedule.definition),
         "next_us": schedule.next_us,
     }
-    if await tx.execute(sa.select(SCHEDULES.c.name).where(_of(schedule.name))):
-        await tx.execute(sa.update(SCHEDULES).where(_of(schedule.name)).values(values))
-    else:
+    if before is None:
         new = {"name": schedule.name, "fired": 0, **values}
         await tx.execute(sa.insert(SCHEDULES).values(new))
+    else:
+        await tx.execute(sa.update(SCHEDULES).where(_of(schedule.name)).values(values))
 
 
-async def _delete(name: str, tx: GroupCommit) -> None:
+async def _delete(name: str, before: int, tx: GroupCommit) -> None:
+    await _check(name, before, tx)
     await tx.execute(sa.delete(SCHEDULES).where(_of(name)))
 
 

@@ -12,28 +12,53 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
-from event_system.eventlog.sql.attempts import LARGEST_COMMIT, Attempts, Outcome, Work
+from event_system.eventlog.sql.attempts import Outcome, Work
 from event_system.eventlog.sql.commit import Operation
-from event_system.eventlog.sql.reader import Reader
+from event_system.eventlog.sql.filters import Window
 from event_system.events.event import Row
 from event_system.events.ports import Commit
 from event_system.kernel.errors import EventSystemError, StoppingError, StorageError
 
-PATIENCE_SECONDS = 5.0
-"""How long senders wait for a server that is away; those who come later are refused at once."""
-
 LOOK_BACK_SECONDS = 60.0
 """How often it is found out which partitions have left the window for duplicates."""
-
-LARGEST_COMMIT_BYTES = 16_777_216
 
 Done: TypeAlias = Callable[[Any], None]
 Submission: TypeAlias = tuple[Work, Done]
 OnCommit: TypeAlias = Callable[[Commit, float], None]
 
 _log = logging.getLogger(__name__)
+
+
+class Attempts(Protocol):
+    """Makes commits happen, one after the other."""
+
+    patience_seconds: float
+    """How long senders wait for a server that is away; those who come later are refused at once."""
+
+    largest: int
+    """Rows of several senders in one commit."""
+
+    largest_bytes: int
+    """Bytes of data of several senders in one commit."""
+
+    window: Window
+
+    async def commit(self, batch: Sequence[Work], patience_seconds: float) -> Outcome:
+        """Make one commit of all work. Raises `StorageError`, and what one piece of work is."""
+
+    async def ends(self) -> tuple[int, int]:
+        """Head and floor as they are committed, by whomever. Raises `StorageError`."""
+
+    async def close(self) -> None: ...
+
+
+class Source(Protocol):
+    """Where is read what others have appended."""
+
+    async def commit(self, after: int, through: int) -> Commit:
+        """The first events between these offsets, as far as they stand close together."""
 
 
 class Writer:
@@ -45,7 +70,7 @@ class Writer:
     def __init__(
         self,
         attempts: Attempts,
-        reader: Reader,
+        source: Source,
         *,
         head: int,
         on_commit: OnCommit,
@@ -57,7 +82,7 @@ class Writer:
         self.floor = 0
         self.failure: str | None = None
         self._attempts = attempts
-        self._reader = reader
+        self._source = source
         self._on_commit = on_commit
         self._poll_seconds = poll_seconds
         self._look_back = look_back
@@ -125,7 +150,7 @@ class Writer:
     async def _catch_up(self, head: int) -> None:
         """Tell of what stands between what has been told and `head`, inclusive."""
         while self.head < head:
-            commit = await self._reader.commit(self.head, head)
+            commit = await self._source.commit(self.head, head)
             self._told(commit, 0.0)
             self.head = commit.first + len(commit.rows) - 1
 
@@ -138,19 +163,21 @@ class Writer:
     def _take(self) -> list[Submission]:
         batch: list[Submission] = []
         rows = size = 0
-        while self._queue and rows < LARGEST_COMMIT and size < LARGEST_COMMIT_BYTES:
+        largest, largest_bytes = self._attempts.largest, self._attempts.largest_bytes
+        while self._queue and rows < largest and size < largest_bytes:
             work = self._queue[0][0]
             more: Sequence[Row] = work.rows if isinstance(work, Operation) else work
-            if batch and rows + len(more) > LARGEST_COMMIT:
+            bytes_ = sum(len(row[14] or b"") for row in more)
+            if batch and (rows + len(more) > largest or size + bytes_ > largest_bytes):
                 break
             rows += max(1, len(more))
-            size += sum(len(row[14] or b"") for row in more)
+            size += bytes_
             batch.append(self._queue.popleft())
         return batch
 
     async def _write(self, batch: list[Submission]) -> None:
         started = self._monotonic()
-        patience = PATIENCE_SECONDS if self.failure is None else 0.0
+        patience = self._attempts.patience_seconds if self.failure is None else 0.0
         try:
             outcome = await self._attempts.commit([work for work, _ in batch], patience)
         except StorageError as error:
@@ -160,7 +187,10 @@ class Writer:
                 for submission in batch:  # one bad row must not refuse its neighbours'
                     await self._write([submission])
                 return
-            self._refuse(batch, StorageError(f"nothing was stored: {error}"))
+            if isinstance(error, EventSystemError):
+                _call(batch[0][1], error)
+            else:
+                self._refuse(batch, StorageError(f"nothing was stored: {error}"))
         else:
             self.failure = None
             await self._tell(outcome, started)

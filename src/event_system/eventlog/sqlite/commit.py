@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import apsw
 
+from event_system.eventlog.receipt import not_before
 from event_system.eventlog.sqlite.dedupe import Dedupe
 from event_system.eventlog.sqlite.schema import COLUMNS
 from event_system.events.event import Row
@@ -32,16 +33,20 @@ class GroupCommit:
     """A transaction under way on the writer's thread.
 
     `pending` are the rows appended so far, at offsets from `first` on. They reach the table at
-    the end, so a statement that reads `events` does not see them.
+    the end, so a statement that reads `events` does not see them. `received_us` is when the last
+    event before the next one was received.
     """
 
-    def __init__(self, connection: apsw.Connection, dedupe: Dedupe, first: int) -> None:
+    def __init__(
+        self, connection: apsw.Connection, dedupe: Dedupe, first: int, received_us: int
+    ) -> None:
         self.first = first
         self.next = first
         self.pending: list[Row] = []
         self.duplicates = 0
         self._last_of: dict[str | None, int] = {}
         self._looked_at = 0
+        self.received_us = received_us
         self._connection = connection
         self._dedupe = dedupe
 
@@ -49,18 +54,27 @@ class GroupCommit:
         self._connection.execute("BEGIN IMMEDIATE")
 
     def append(self, rows: Sequence[Row]) -> Sequence[int]:
-        """Offsets of the rows; minus the first one's offset where a row is a duplicate."""
+        """Offsets of the rows; minus the first one's offset where a row is a duplicate.
+
+        What was received earlier than the event in front of it, as it had to wait for something
+        on its way, counts as received with that one.
+        """
         if len(rows) == 1:
             return (self._append_one(rows[0]),)
+        if rows and rows[0][10] < self.received_us:
+            rows = [not_before(row, self.received_us) for row in rows]
         keys = [row[0] ^ row[3] for row in rows]
         if not self._dedupe.are_new(rows, keys):
             return [self._append_one(row) for row in rows]
         at, self.next = self.next, self.next + len(rows)
         self._dedupe.recent.update(zip(keys, count(at), strict=False))
         self.pending.extend(rows)
+        if rows:
+            self.received_us = rows[-1][10]
         return range(at, self.next)
 
     def _append_one(self, row: Row) -> int:
+        row = not_before(row, self.received_us)
         key = row[0] ^ row[3]
         dedupe, at = self._dedupe, self.next
         if dedupe.may_know(key):
@@ -70,6 +84,7 @@ class GroupCommit:
                 return -stored
             dedupe.recent.pop(key, None)
         dedupe.recent[key] = at
+        self.received_us = row[10]
         self.pending.append(row)
         self.next = at + 1
         return at

@@ -3,16 +3,13 @@
 Young events are remembered in a dictionary until the index holds them. When the indexer has
 built a run, its ids move into a Bloom filter (one a generation of
 2^22 events): a filter's "no" is final, its "maybe" (one in a thousand) is looked up in the
-index and compared with the stored event. Filters are saved now and then, so that a restart
-reads back little of the log. A file begins with a digest, keyed with the log's identity: one that
-is torn, overwritten or of another log would let duplicates in, and is made again.
+index and compared with the stored event. Filters are saved now and then (filters.py), so that a
+restart reads back little of the log; a file that cannot be trusted is made again.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import operator
 from collections import deque
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -21,12 +18,15 @@ from typing import Any
 import apsw
 from rbloom import Bloom
 
+from event_system.eventlog.sqlite.filters import (
+    RUNS_PER_GENERATION,
+    FilterFiles,
+    new_filter,
+    runs_of,
+)
 from event_system.events.event import Row
 
-RUNS_PER_GENERATION = 256
 RUNS_PER_SAVE = 16
-_FALSE_POSITIVES = 0.001
-_DIGEST_BYTES = 16
 _log = logging.getLogger(__name__)
 
 _CANDIDATES = """
@@ -55,10 +55,9 @@ class Dedupe:
         window_us: int,
     ) -> None:
         self.window_us = window_us
-        self._identity = identity.to_bytes(8)
+        self._files = FilterFiles(directory, identity)
         self._log = log
         self._reader = reader
-        self._directory = directory
         self._run_events = run_events
         self.recent: dict[int, int] = {}
         """Offset by key of every event that the index does not hold yet, in that order.
@@ -182,7 +181,7 @@ class Dedupe:
 
     def _new_filter(self) -> Bloom:
         events = self._run_events * RUNS_PER_GENERATION
-        return Bloom(events, _FALSE_POSITIVES, operator.index)
+        return new_filter(events)
 
     def _expire(self, now_us: int) -> None:
         """Drop the filters of generations that ended before the window."""
@@ -192,38 +191,16 @@ class Dedupe:
             stored = self._log.execute(_STORED, (last,)).fetchone()
             if stored is None or stored[2] < now_us - self.window_us:
                 del self._filters[generation]
-                for path in self._saved(generation):
+                for path in self._files.of(generation):
                     path.unlink(missing_ok=True)
 
     # Files
 
-    def _saved(self, generation: int) -> list[Path]:
-        return sorted(self._directory.glob(f"ids-{generation:06d}-*.bloom"))
-
     def _save(self, generation: int, runs: int, filter_: Bloom) -> None:
-        older = self._saved(generation)
-        path = self._directory / f"ids-{generation:06d}-{runs:03d}.bloom"
-        scratch = path.with_suffix(".new")
         try:
-            content = filter_.save_bytes()
-            scratch.write_bytes(self._digest(content) + content)
-            scratch.replace(path)
+            self._files.save(generation, runs, filter_)
         except OSError as error:
             _log.warning("an id filter could not be saved; a restart will read more: %s", error)
-            return
-        for file in older:
-            if file != path:
-                file.unlink(missing_ok=True)
-
-    def _digest(self, content: bytes) -> bytes:
-        return hashlib.blake2b(content, digest_size=_DIGEST_BYTES, key=self._identity).digest()
-
-    def _load_file(self, path: Path) -> Bloom:
-        raw = path.read_bytes()
-        digest, content = raw[:_DIGEST_BYTES], raw[_DIGEST_BYTES:]
-        if digest != self._digest(content):
-            raise ValueError("it is torn, or belongs to another log")
-        return Bloom.load_bytes(content, operator.index)
 
     def load(self, head: int, indexed_through: int, since_us: int) -> None:
         """Remember what the log holds: filters from their files, the rest read back."""
@@ -249,12 +226,12 @@ class Dedupe:
             filter_.update(ids ^ source for _, ids, source in rows)
 
     def _read(self, generation: int) -> tuple[Bloom, int]:
-        for path in reversed(self._saved(generation)):
-            runs = int(path.stem.rpartition("-")[2])
+        for path in reversed(self._files.of(generation)):
+            runs = runs_of(path)
             try:
                 if generation * RUNS_PER_GENERATION + runs > self._next_run:
                     raise ValueError("it reaches beyond the log, which is an older one")
-                filter_ = self._load_file(path)
+                filter_ = self._files.load(path)
             except (OSError, ValueError) as error:
                 _log.warning("the id filter %s is of no use and is made again: %s", path, error)
                 path.unlink(missing_ok=True)

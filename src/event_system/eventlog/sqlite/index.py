@@ -108,6 +108,11 @@ class Indexer:
         if floor - self._forgotten >= self._run_events:
             self._wake.set()
 
+    def build(self) -> None:
+        """Build all runs that are due here and now, without the thread."""
+        while self._is_due():
+            self._build_run()
+
     def stop(self) -> None:
         """End the thread after the run that it is building, and close the index."""
         self._stopping.set()
@@ -230,6 +235,23 @@ def _replace(directory: Path) -> apsw.Connection:
     connection = connect_index(directory)
     mark.unlink()
     return connection
+
+
+def build_again(
+    directory: Path,
+    *,
+    head: int,
+    floor: int,
+    run_events: int,
+    on_run: Callable[[int, int, int], None],
+) -> None:
+    """Build a new index of a log that nobody writes to; `on_run` as for `Indexer`."""
+    _replace(directory).close()
+    indexer = Indexer(directory, head=head, floor=floor, run_events=run_events, on_run=on_run)
+    try:
+        indexer.build()
+    finally:
+        indexer.stop()
 
 
 def distrust(directory: Path, error: Exception) -> None:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, TypeVar, cast
+from typing import IO, TypeVar, cast
 
 import apsw
 
@@ -32,6 +32,8 @@ from event_system.events.event import Event, Row
 from event_system.events.ports import Commit, Slice
 from event_system.kernel.clock import Clock
 from event_system.kernel.errors import DataDirectoryError
+from event_system.kernel.tasks import settle
+from event_system.kernel.threads import in_thread
 from event_system.sqlite.files import guarding
 
 T = TypeVar("T")
@@ -99,7 +101,7 @@ class SqliteEventLog:
         self._writer = Writer(
             events,
             self.dedupe,
-            head=head,
+            newest=(head, self.last_received_us),
             loop=loop,
             on_commit=self._committed,
             now_us=clock.now_us,
@@ -141,11 +143,14 @@ class SqliteEventLog:
     async def perform(self, work: Callable[[GroupCommit], T]) -> T:
         """What `work` returns, once that is durable; see `Operation`."""
         done = asyncio.get_running_loop().create_future()
-        self._writer.submit(Operation(work), lambda result: _settle(done, result))
+        self._writer.submit(Operation(work), lambda result: settle(done, result))
         return cast("T", await done)
 
     async def append_if(self, row: Row, expected: int) -> int:
         return await append_if(self.history, self.perform, row, expected)
+
+    async def latest(self) -> int:
+        return self.head
 
     async def last_of(self, subject: str) -> int:
         return (await self.history.last_of(subject))[0]
@@ -188,20 +193,11 @@ class SqliteEventLog:
     async def stop(self) -> None:
         """Write what was submitted, then close everything."""
         await self._writer.stop()
-        await asyncio.to_thread(self._indexer.stop)
+        await in_thread(self._indexer.stop)
         await self.reader.close()
         self._lookup.close()
         self._events.close()
         self._lock.close()
-
-
-def _settle(future: asyncio.Future[Any], result: Any) -> None:
-    if future.done():  # the caller was cancelled; what was asked for is done all the same
-        return
-    if isinstance(result, Exception):
-        future.set_exception(result)
-    else:
-        future.set_result(result)
 
 
 def lock_directory(directory: Path) -> IO[str]:

@@ -15,6 +15,7 @@ from event_system.eventlog.sqlite.schema import EVENT_FIELDS, connect_reader
 from event_system.events.event import Event
 from event_system.events.ports import Slice
 from event_system.kernel.errors import SlowQueryError, StoppingError, StorageError
+from event_system.kernel.threads import in_thread
 from event_system.sqlite.files import DAMAGE
 
 SEARCH_THREADS = 2
@@ -172,6 +173,6 @@ class _Pool:
 
     async def close(self) -> None:
         self._closing = True
-        await asyncio.to_thread(self._executor.shutdown)
+        await in_thread(self._executor.shutdown)
         while self._idle:
             self._idle.pop().close()

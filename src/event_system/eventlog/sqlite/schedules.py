@@ -10,10 +10,11 @@ import apsw
 
 from event_system.eventlog.sqlite.commit import GroupCommit, Operation
 from event_system.scheduling.ports import Done, KeptSchedule, Step
-from event_system.scheduling.schedule import decode_stored, encode_schedule
+from event_system.scheduling.schedule import check_unchanged, decode_stored, encode_schedule
 
 _COLUMNS = "name, revision, definition, next_us, last_us, fired_us, last_offset, fired"
 _LOAD = f"SELECT {_COLUMNS} FROM schedules ORDER BY name"  # noqa: S608 - our own names
+_GET = f"SELECT {_COLUMNS} FROM schedules WHERE name = ?"  # noqa: S608 - our own names
 _PUT = """
 INSERT INTO schedules (name, revision, definition, next_us, fired) VALUES (?, ?, ?, ?, 0)
 ON CONFLICT DO UPDATE SET
@@ -36,11 +37,14 @@ class SqliteScheduleStore:
         self.kept = [_kept(row) for row in events.execute(_LOAD)]
         self._submit = submit
 
-    def put(self, schedule: KeptSchedule, done: Done[None]) -> None:
-        self._submit(Operation(partial(_put, schedule=schedule)), done)
+    def get(self, name: str, done: Done[KeptSchedule | None]) -> None:
+        self._submit(Operation(partial(_get, name=name)), done)
 
-    def delete(self, name: str, done: Done[None]) -> None:
-        self._submit(Operation(partial(_delete, name=name)), done)
+    def put(self, schedule: KeptSchedule, before: int | None, done: Done[None]) -> None:
+        self._submit(Operation(partial(_put, schedule=schedule, before=before)), done)
+
+    def delete(self, name: str, before: int, done: Done[None]) -> None:
+        self._submit(Operation(partial(_delete, name=name, before=before)), done)
 
     def advance(self, steps: Sequence[Step], done: Done[list[Sequence[int] | None]]) -> None:
         self._submit(Operation(partial(_advance, steps=steps)), done)
@@ -60,12 +64,26 @@ def _kept(row: Sequence[Any]) -> KeptSchedule:
     )
 
 
-def _put(tx: GroupCommit, schedule: KeptSchedule) -> None:
+def _get(tx: GroupCommit, name: str) -> KeptSchedule | None:
+    rows = tx.execute(_GET, (name,))
+    return _kept(rows[0]) if rows else None
+
+
+def _check(tx: GroupCommit, name: str, before: int | None) -> None:
+    stored = _get(tx, name)
+    check_unchanged(name, None if stored is None else stored.revision, before)
+
+
+def _put(tx: GroupCommit, schedule: KeptSchedule, before: int | None) -> None:
+    _check(tx, schedule.name, before)
+    if schedule.revision == before:
+        return
     definition = encode_schedule(schedule.definition)
     tx.execute(_PUT, (schedule.name, schedule.revision, definition, schedule.next_us))
 
 
-def _delete(tx: GroupCommit, name: str) -> None:
+def _delete(tx: GroupCommit, name: str, before: int) -> None:
+    _check(tx, name, before)
     tx.execute("DELETE FROM schedules WHERE name = ?", (name,))
 
 

@@ -22,6 +22,7 @@ from event_system.eventlog.sqlite.dedupe import Dedupe
 from event_system.events.event import Row
 from event_system.events.ports import Commit
 from event_system.kernel.errors import EventSystemError, StoppingError, StorageError
+from event_system.kernel.threads import in_thread
 
 MAX_ROWS_PER_COMMIT = 8192
 
@@ -35,7 +36,8 @@ _log = logging.getLogger(__name__)
 class Writer:
     """Appends submissions in their order. `submit` is called on the loop's thread only.
 
-    `on_commit` is called on the loop after each commit, before the submitters are told.
+    `newest` are the offset and the time of receipt of the last stored event. `on_commit` is called
+    on the loop after each commit, before the submitters are told.
     """
 
     def __init__(
@@ -43,15 +45,17 @@ class Writer:
         connection: apsw.Connection,
         dedupe: Dedupe,
         *,
-        head: int,
+        newest: tuple[int, int],
         loop: asyncio.AbstractEventLoop,
         on_commit: Callable[[Commit, float], None],
         now_us: Callable[[], int],
         monotonic: Callable[[], float],
     ) -> None:
+        head, received_us = newest
         self.head = head  # the loop's view: durable and told
         self.failure: str | None = None
         self._next = head + 1  # the thread's view
+        self._received_us = received_us  # of the newest event
         self._connection = connection
         self._dedupe = dedupe
         self._loop = loop
@@ -87,7 +91,7 @@ class Writer:
         self._closed = True
         self._wake.put(False)
         if self._thread.ident is not None:
-            await asyncio.to_thread(self._thread.join)
+            await in_thread(self._thread.join)
 
     # The thread
 
@@ -126,7 +130,7 @@ class Writer:
 
     def _write(self, batch: list[Submission]) -> None:
         started = self._monotonic()
-        commit = GroupCommit(self._connection, self._dedupe, self._next)
+        commit = GroupCommit(self._connection, self._dedupe, self._next, self._received_us)
         try:
             outcome = self._transaction(batch, commit)
         except Exception as error:  # noqa: BLE001 - whatever it is, the senders must be told
@@ -141,7 +145,7 @@ class Writer:
             refusal = StorageError(f"nothing was stored: {error}")
             self._tell(None, [(done, refusal) for _, done in batch], 0.0)
         else:
-            self._next = commit.next
+            self._next, self._received_us = commit.next, commit.received_us
             self.failure = None
             told = Commit(commit.first, commit.pending, commit.duplicates)
             self._tell(told, outcome, self._monotonic() - started)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from event_system.events.catalogue.changes import (
     check_compatible,
@@ -29,10 +29,12 @@ from event_system.kernel.clock import Clock
 from event_system.kernel.errors import (
     ReadOnlyTypeError,
     TypeChangedError,
+    TypeConflictError,
     TypeNotFoundError,
     UnknownTypeError,
 )
 from event_system.kernel.lanes import type_key
+from event_system.kernel.threads import in_thread
 
 _log = logging.getLogger(__name__)
 NOTICE_SECONDS: Final = 600.0
@@ -76,6 +78,21 @@ class Catalogue:
     def _changed(self) -> None:
         for changed in self._watchers:
             changed()
+
+    async def look(self) -> None:
+        """Go on with what is stored now: other nodes may have changed it. Raises `StorageError`."""
+        async with self._changing:
+            await self._look()
+
+    async def _look(self) -> None:
+        found = {entry.name: entry for entry in await in_thread(self._store.load)}
+        if found == self._stored:
+            return
+        for name in {*found, *self._stored} - self._declared.keys():
+            if found.get(name) != self._stored.get(name):
+                self._checks.pop(name, None)
+        self._stored = found
+        self._changed()
 
     # Looking
 
@@ -141,33 +158,31 @@ class Catalogue:
         """Create an entry, or replace all of it but its versions.
 
         Raises `InvalidTypeError`, `IncompatibleSchemaError`, `TypeChangedError`,
-        `ReadOnlyTypeError`, `TypeLimitError` and `StorageError`; nothing has changed then.
+        `TypeConflictError`, `ReadOnlyTypeError`, `TypeLimitError` and `StorageError`; nothing has
+        changed then.
         """
         check_name(name)
         async with self._changing:
-            before = self._open(name, change)
+            before = await self._open(name, change)
             entry = written(name, draft, before)
             if before is not None and not change.force:
                 check_compatible(before, entry)
-            return await self._keep(entry, before)
+            return await self._keep(entry, before, change)
 
     async def add_version(self, name: str, draft: VersionDraft, change: Change) -> TypeEntry:
         """Add a version, which becomes the current one. Raises as `put` does."""
         async with self._changing:
-            before = self._open(name, change)
-            if before is None:
-                raise _unknown(name)
+            before = await self._known(name, change)
             entry = extended(before, draft)
             if not change.force:
                 check_compatible(before, entry)
-            return await self._keep(entry, before)
+            return await self._keep(entry, before, change)
 
     async def delete(self, name: str, change: Change) -> None:
         """Forget a type and its versions; its events stay. Raises `TypeNotFoundError`."""
         async with self._changing:
-            if self._open(name, change) is None:
-                raise _unknown(name)
-            await self._store.delete(name)
+            before = await self._known(name, change)
+            await self._make(self._store.delete(before), change)
             del self._stored[name]
             self._checks.pop(name, None)
             self._changed()
@@ -181,25 +196,45 @@ class Catalogue:
         self._checks.clear()
         self._changed()
 
-    def _open(self, name: str, change: Change) -> TypeEntry | None:
+    async def _open(self, name: str, change: Change) -> TypeEntry | None:
         """The stored entry, open to this change."""
         if declared := self._declared.get(name):
             origin = declared.origin
             raise ReadOnlyTypeError(f"{name} is declared in {origin}", where=origin)
-        before = self._stored.get(name)
-        if change.revision is not None:
-            revision = 0 if before is None else before.revision
-            if revision != change.revision:
+        if change.revision not in (None, self._revision(name)):
+            await self._look()  # the change may be made from what another node has shown
+            if (revision := self._revision(name)) != change.revision:
                 raise TypeChangedError(
                     f"{name} is at revision {revision}, not {change.revision}", where=name
                 )
-        return before
+        return self._stored.get(name)
 
-    async def _keep(self, entry: TypeEntry, before: TypeEntry | None) -> TypeEntry:
+    async def _known(self, name: str, change: Change) -> TypeEntry:
+        """The stored entry; where there is none, another node may just have made it."""
+        if (entry := await self._open(name, change)) is None:
+            await self._look()
+            if (entry := self._stored.get(name)) is None:
+                raise _unknown(name)
+        return entry
+
+    def _revision(self, name: str) -> int:
+        stored = self._stored.get(name)
+        return 0 if stored is None else stored.revision
+
+    async def _make(self, changed: Coroutine[Any, Any, None], change: Change) -> None:
+        try:
+            await changed
+        except TypeConflictError as error:
+            await self._look()
+            if change.revision is not None:
+                raise TypeChangedError(error.detail, where=error.where) from error
+            raise
+
+    async def _keep(self, entry: TypeEntry, before: TypeEntry | None, change: Change) -> TypeEntry:
         check_room(entry, self._stored)
         entry = renewed(entry, before, self._clock.now_us())
         check = EntryCheck(entry, self.tally)  # compiles: raises for a schema that is none
-        await self._store.put(entry)
+        await self._make(self._store.put(entry, before), change)
         self._stored[entry.name] = entry
         self._checks[entry.name] = check
         self._changed()

@@ -28,6 +28,7 @@ from event_system.events.catalogue.schemas import compile_schema
 from event_system.kernel.errors import (
     IncompatibleSchemaError,
     InvalidTypeError,
+    TypeConflictError,
     TypeLimitError,
 )
 
@@ -95,6 +96,13 @@ def renewed(entry: TypeEntry, before: TypeEntry | None, now_us: int) -> TypeEntr
     )
     revision = 1 if before is None else before.revision + 1
     return msgspec.structs.replace(entry, versions=dated, revision=revision, updated_us=now_us)
+
+
+def check_unchanged(name: str, stored: TypeEntry | None, before: TypeEntry | None) -> None:
+    """Raise `TypeConflictError` where what is stored is not what a change was made from."""
+    if stored != before:
+        now = "is deleted" if stored is None else f"is at revision {stored.revision}"
+        raise TypeConflictError(f"{name} {now} by now: another node has changed it", where=name)
 
 
 def check_room(entry: TypeEntry, stored: Mapping[str, TypeEntry]) -> None:

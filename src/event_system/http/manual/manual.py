@@ -10,6 +10,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from event_system.kernel.threads import in_thread
+
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
@@ -39,7 +41,7 @@ class Manual:
     async def _in_thread(self, make: Callable[[], T]) -> T:
         """Make it beside the event loop; the lock keeps two askers from both making it."""
         async with self._lock:
-            return await asyncio.to_thread(make)
+            return await in_thread(make)
 
     @cached_property
     def _json(self) -> bytes:

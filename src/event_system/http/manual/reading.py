@@ -149,6 +149,8 @@ def _curl(path: str, method: str, bodies: tuple[Body, ...]) -> str:
     line = f"curl {'' if method == 'get' else f'-X {method.upper()} '}{_NODE}{path}"
     if not bodies:
         return line
+    if "json" not in bodies[0].media_type:
+        return f"{line} \\\n  -H 'content-type: {bodies[0].media_type}' \\\n  --data-binary @FILE"
     text = json.dumps(json.loads(bodies[0].examples[0].text), ensure_ascii=False)
     return f"{line} \\\n  -H 'content-type: {bodies[0].media_type}' \\\n  -d '{text}'"
 

@@ -69,9 +69,19 @@ def line_answers(*errors: type[EventSystemError]) -> dict[int, ResponseSpec]:
     return problems(*errors) | {200: lines}
 
 
-def page_answers(shape: type[Any], meaning: str, media_type: str) -> dict[int, ResponseSpec]:
+def text_answers(
+    meaning: str, media_type: str, example: str, *errors: type[EventSystemError]
+) -> dict[int, ResponseSpec]:
+    """The answers of a route whose success is text of its own kind."""
+    text = _spec(str, meaning, [shown("answer", meaning.rstrip("."), example)], media_type)
+    return problems(*errors) | {200: text}
+
+
+def page_answers(
+    shape: type[Any], meaning: str, media_type: str, *errors: type[EventSystemError]
+) -> dict[int, ResponseSpec]:
     """The answers of a page, which anybody may read."""
-    return problems(keyed=False) | {200: _spec(shape, meaning, [], media_type)}
+    return problems(*errors, keyed=False) | {200: _spec(shape, meaning, [], media_type)}
 
 
 def problems(*errors: type[EventSystemError], keyed: bool = True) -> dict[int, ResponseSpec]:

@@ -22,11 +22,16 @@ _DESCRIPTION: Final = (
 _TAGS: Final = [
     Tag(name="events", description="Trigger events, look at them, follow them."),
     Tag(name="scheduled", description="Events that wait for their time."),
+    Tag(name="incidents", description="What people do about alerts, until it is over and after."),
     Tag(name="schedules", description="Events that are fired by the clock, again and again."),
     Tag(name="listeners", description="What handles events, and how far it is."),
     Tag(name="replays", description="Stored events, shown to a listener again."),
     Tag(name="dead letters", description="What failed for good: tried again, or discarded."),
     Tag(name="types", description="The catalogue of event types and their schemas."),
+    Tag(name="cache", description="What listeners have looked up, and keep."),
+    Tag(name="cluster", description="The nodes on one database, and what each of them has."),
+    Tag(name="on-call", description="Who answers now, who is next, and who stands in."),
+    Tag(name="browsers", description="What visitors of web pages experience. Needs no key."),
     Tag(name="health", description="How the node is. Needs no key."),
     Tag(name="docs", description="This description. Needs no key."),
 ]

@@ -193,6 +193,16 @@ REPLAY_CANCELLED: Final[dict[str, Any]] = {
     "estimated_end": None,
 }
 REPLAYS: Final[dict[str, Any]] = {"replays": [REPLAY]}
+CACHE: Final[dict[str, Any]] = {
+    "entries": 812,
+    "size_bytes": 514_816,
+    "memory_hits": 90_117,
+    "redis_hits": 2_204,
+    "misses": 1_012,
+    "hit_rate": 98.9,
+    "load_errors": 0,
+    "attached": True,
+}
 HEALTH: Final[dict[str, Any]] = {
     "status": "ok",
     "timestamp": "2026-11-21T12:00:00Z",

@@ -16,7 +16,7 @@ from litestar.openapi.spec import (
 
 from event_system.events.codec import JSON, MAX_NAME
 from event_system.http.openapi.examples import SCHEDULE_DEFINITION, shown
-from event_system.scheduling.cron import MAX_EXPRESSION
+from event_system.kernel.cron import MAX_EXPRESSION
 
 
 def _text(description: str, longest: int) -> Schema:

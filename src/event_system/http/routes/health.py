@@ -6,6 +6,7 @@ from typing import Final
 
 from litestar import Response, get
 from litestar.di import NamedDependency
+from msgspec import UNSET
 
 from event_system.http import views
 from event_system.http.access import OPEN
@@ -40,7 +41,8 @@ async def health(services: NamedDependency[Services]) -> Response[bytes]:
 
 def _view(found: Health, now_us: int) -> views.Health:
     moment = to_datetime(now_us).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return views.Health(found.status, moment, dict(found.components))
+    reasons = dict(found.reasons) or UNSET
+    return views.Health(found.status, moment, dict(found.components), reasons)
 
 
 @get(

@@ -24,6 +24,7 @@ from event_system.kernel.errors import (
     InvalidEventError,
     InvalidScheduleError,
     MalformedBodyError,
+    ScheduleConflictError,
     ScheduleNotFoundError,
     StoppingError,
     StorageError,
@@ -34,6 +35,7 @@ from event_system.scheduling.schedule import as_json, decode_schedule
 
 _SCHEDULES = b"/api/schedules/"
 _UNABLE: Final = (StorageError, StoppingError)
+_UNCHANGED: Final = (ScheduleConflictError, *_UNABLE)
 
 AnyRequest: TypeAlias = "Request[Any, Any, Any]"
 Name: TypeAlias = Annotated[str, PathParameter(description="The schedule's name.")]
@@ -43,8 +45,11 @@ def _name(request: AnyRequest) -> str:
     return segment_of_path(request.scope["raw_path"], _SCHEDULES)
 
 
-def _view(services: Services, kept: KeptSchedule) -> dict[str, Any]:
-    due_us = services.schedules.due_of(kept.name)
+def _reply(services: Services, kept: KeptSchedule) -> Response[bytes]:
+    return json_reply(_view(kept, services.schedules.due_of(kept.name)))
+
+
+def _view(kept: KeptSchedule, due_us: int | None) -> dict[str, Any]:
     return {
         "name": kept.name,
         **as_json(kept.definition),
@@ -64,7 +69,9 @@ def _view(services: Services, kept: KeptSchedule) -> dict[str, Any]:
     responses=answers(views.Schedules, SCHEDULES),
 )
 async def list_schedules(services: NamedDependency[Services]) -> Response[bytes]:
-    return json_reply({"schedules": [_view(services, each) for each in services.schedules.all()]})
+    schedules = services.schedules
+    found = [_view(each, schedules.due_of(each.name)) for each in schedules.all()]
+    return json_reply({"schedules": found})
 
 
 @get(
@@ -77,7 +84,7 @@ async def list_schedules(services: NamedDependency[Services]) -> Response[bytes]
 async def get_schedule(
     request: AnyRequest, services: NamedDependency[Services], name: Name
 ) -> Response[bytes]:
-    return json_reply(_view(services, services.schedules.get(_name(request))))
+    return _reply(services, services.schedules.get(_name(request)))
 
 
 @put(
@@ -96,14 +103,14 @@ async def get_schedule(
         views.Schedule,
         SCHEDULE,
         *(InvalidScheduleError, MalformedBodyError, TooManySchedulesError, BodyTooLargeError),
-        *_UNABLE,
+        *_UNCHANGED,
     ),
 )
 async def put_schedule(
     request: AnyRequest, services: NamedDependency[Services], name: Name
 ) -> Response[bytes]:
     schedule = decode_schedule(await request.body())
-    return json_reply(_view(services, await services.schedules.put(_name(request), schedule)))
+    return _reply(services, await services.schedules.put(_name(request), schedule))
 
 
 @delete(
@@ -113,14 +120,14 @@ async def put_schedule(
     tags=["schedules"],
     summary="Delete a schedule",
     description="It fires no more; the answer is what it was.",
-    responses=answers(views.Schedule, SCHEDULE, ScheduleNotFoundError, *_UNABLE),
+    responses=answers(views.Schedule, SCHEDULE, ScheduleNotFoundError, *_UNCHANGED),
 )
 async def delete_schedule(
     request: AnyRequest, services: NamedDependency[Services], name: Name
 ) -> Response[bytes]:
-    last = _view(services, services.schedules.get(_name(request)))
-    await services.schedules.delete(last["name"])
-    return json_reply(last)
+    name = _name(request)
+    due_us = services.schedules.due_of(name)
+    return json_reply(_view(await services.schedules.delete(name), due_us))
 
 
 @post(

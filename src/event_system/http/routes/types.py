@@ -39,6 +39,7 @@ from event_system.kernel.errors import (
     ReadOnlyTypeError,
     StorageError,
     TypeChangedError,
+    TypeConflictError,
     TypeLimitError,
     TypeNotFoundError,
 )
@@ -48,7 +49,8 @@ MAX_TYPE_BODY: Final = 131_072
 _ETAG = re.compile(r'"?(\d{1,18})"?')
 _UNWRITABLE: Final = (
     *(InvalidTypeError, InvalidRequestError, BodyTooLargeError, ReadOnlyTypeError),
-    *(TypeChangedError, TypeLimitError, IncompatibleSchemaError, StorageError),
+    *(TypeChangedError, TypeConflictError, TypeLimitError),
+    *(IncompatibleSchemaError, StorageError),
 )
 
 Name: TypeAlias = Annotated[str, PathParameter(description="The event type's name.")]
@@ -167,7 +169,7 @@ async def put_type(
     responses=answers(
         DeletedType,
         DELETED,
-        *(TypeNotFoundError, ReadOnlyTypeError, TypeChangedError, StorageError),
+        *(TypeNotFoundError, ReadOnlyTypeError, TypeChangedError, TypeConflictError, StorageError),
     ),
 )
 async def delete_type(

@@ -60,10 +60,13 @@ LOG = sa.Table(
     sa.Column("received_us", Micros, nullable=False),
     sa.Column("lanes", sa.Integer, nullable=False),
     sa.Column("identity", _Count, nullable=False),
+    sa.Column("backbone", Name(MAX_TYPE)),
+    sa.Column("place", _Count),
     **TABLE_OPTIONS,
 )
 """One row. `room` is the last offset for which there is a partition, `received_us` the time of
-receipt of the event at `head`."""
+receipt of the event at `head`, `backbone` the stream through which events come in, if one does, and
+`place` where in it the event at `head` stands, if its offset does not say so."""
 
 WRITERS = sa.Table(
     "log_writers",
@@ -76,6 +79,16 @@ WRITERS = sa.Table(
 )
 """The last commit of each node: how one that was lost on the way is told from one that never was.
 Its rows stand from `first_offset` on."""
+
+ID_FILTERS = sa.Table(
+    "id_filters",
+    METADATA,
+    sa.Column("stretch", _Count, primary_key=True, autoincrement=False),
+    sa.Column("number", _Count, primary_key=True, autoincrement=False),
+    sa.Column("bits", Bytes, nullable=False),
+    **TABLE_OPTIONS,
+)
+"""Bloom filters of the ids of closed stretches of the log: the n-th one of so many events each."""
 
 TYPES = sa.Table(
     "log_types",

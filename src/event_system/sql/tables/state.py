@@ -11,17 +11,25 @@ import sqlalchemy as sa
 
 from event_system.sql.metadata import METADATA, TABLE_OPTIONS, Bytes, Micros, Name, Offset
 
-MAX_LISTENER, MAX_TYPE, MAX_STATE, MAX_MARK = 100, 255, 16, 64
+MAX_LISTENER, MAX_TYPE, MAX_STATE, MAX_MARK, MAX_NODE = 100, 255, 16, 64, 64
 
 PROGRESS = sa.Table(
     "progress",
     METADATA,
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("node", Name(MAX_NODE), primary_key=True),
     sa.Column("routed", Offset, nullable=False),
+    **TABLE_OPTIONS,
+)
+"""The newest offset that each node had shown to its listeners when it saved for the last time."""
+
+BELONGS = sa.Table(
+    "belongs",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("identity", sa.BigInteger, nullable=False),
     **TABLE_OPTIONS,
 )
-"""One row: the newest offset that was shown to listeners, and the number of the log it is of."""
+"""One row: the number of the log that all of this is of."""
 
 LISTENERS = sa.Table(
     "listeners",
@@ -38,8 +46,10 @@ CURSORS = sa.Table(
     sa.Column("lane", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("offset", Offset, nullable=False),
     sa.Column("caught_up", sa.Boolean, nullable=False),
+    sa.Column("node", Name(MAX_NODE), nullable=False),
     **TABLE_OPTIONS,
 )
+"""`node` saved the cursor: where it had caught up, that is up to what this node had shown."""
 
 FAILURES = sa.Table(
     "failures",
@@ -124,3 +134,12 @@ EVENT_TYPES = sa.Table(
     sa.Column("entry", Bytes, nullable=False),
     **TABLE_OPTIONS,
 )
+
+CHANGES = sa.Table(
+    "changes",
+    METADATA,
+    sa.Column("name", Name(MAX_STATE), primary_key=True),
+    sa.Column("number", sa.BigInteger, nullable=False),
+    **TABLE_OPTIONS,
+)
+"""How often what all nodes have in memory was changed: who sees another number reads it again."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
 from itertools import count
 
 import pytest
@@ -17,6 +16,7 @@ from tests.support.rows import row
 from tests.support.servers import private_server
 from tests.support.sql import ENGINES
 from tests.support.sql_log import sql_log
+from tests.support.waiting import until
 
 SENDERS = 8
 
@@ -30,6 +30,7 @@ class Traffic:
         self.told: list[tuple[int, str]] = []
         self.read: list[tuple[int, str]] = []
         self.ending = False
+        self.ended = False
 
     def note(self, commit: Commit) -> None:
         ids = (stored[7] for stored in commit.rows)
@@ -56,7 +57,7 @@ class Traffic:
 
     async def follow(self, log: SqlEventLog) -> None:
         after = 0
-        while not self.ending or after < log.head:
+        while not self.ended or after < log.head:
             try:
                 page = await log.read(after, 100)
             except EventSystemError:
@@ -67,23 +68,17 @@ class Traffic:
             await asyncio.sleep(0.002)
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not condition():
-            await asyncio.sleep(0.005)
-
-
 @pytest.mark.parametrize("engine", ENGINES)
 async def test_what_was_accepted_is_there_once_and_in_order(
     engine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("event_system.eventlog.sql.writer.PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr("event_system.eventlog.sql.attempts.SqlAttempts.patience_seconds", 0.3)
     traffic = Traffic()
     with private_server(engine) as server:
         migrate.upgrade(server.dsn)
         async with sql_log(server.dsn, on_commit=traffic.note) as log:
-            work = [asyncio.create_task(traffic.send(log, n)) for n in range(SENDERS)]
-            work.append(asyncio.create_task(traffic.follow(log)))
+            sending = [asyncio.create_task(traffic.send(log, n)) for n in range(SENDERS)]
+            following = asyncio.create_task(traffic.follow(log))
             for how in (signal.SIGKILL, signal.SIGINT):
                 enough = len(traffic.accepted) + 200
                 await until(lambda enough=enough: len(traffic.accepted) >= enough)  # type: ignore[misc]
@@ -95,7 +90,9 @@ async def test_what_was_accepted_is_there_once_and_in_order(
             enough = len(traffic.accepted) + 200
             await until(lambda: len(traffic.accepted) >= enough)
             traffic.ending = True
-            await asyncio.gather(*work)
+            await asyncio.gather(*sending)
+            traffic.ended = True
+            await following
             assert log.failure is None
 
     offsets = [offset for offset, _ in traffic.told]

@@ -21,6 +21,7 @@ from event_system.kernel.errors import (
     SchemaMismatchError,
     StorageError,
     TypeChangedError,
+    TypeConflictError,
     TypeLimitError,
     TypeNotFoundError,
     UnknownTypeError,
@@ -238,3 +239,37 @@ async def test_notices_are_logged_rarely(site: Site, caplog: pytest.LogCaptureFi
 
     assert len([each for each in caplog.records if "does not fit" in each.getMessage()]) == 1
     assert site.catalogue.tally.violations == {("a.b", "accepted"): 100}
+
+
+async def test_what_another_node_has_changed_is_not_written_over_but_seen(site: Site) -> None:
+    before = await site.put(schema=LEVEL, owner="team")
+    theirs = msgspec.structs.replace(before, owner="others", revision=2)
+    await site.store.put(theirs, before)
+
+    with pytest.raises(TypeConflictError, match="revision 2"):
+        await site.put(owner="mine")
+
+    assert site.catalogue.get("a.b") == theirs
+    assert site.changes == 2
+    assert (await site.put(owner="mine")).revision == 3
+
+
+async def test_a_revision_that_another_node_has_made_may_be_changed(site: Site) -> None:
+    before = await site.put(schema=LEVEL)
+    await site.store.put(msgspec.structs.replace(before, revision=2), before)
+
+    changed = await site.put(change=Change(revision=2))
+
+    assert changed.revision == 3
+
+
+async def test_looking_takes_over_what_others_have_changed(site: Site) -> None:
+    before = await site.put(schema=LEVEL)
+    await site.catalogue.look()
+    assert site.changes == 1
+    await site.store.delete(before)
+
+    await site.catalogue.look()
+
+    assert site.changes == 2
+    assert not site.refuses({})

@@ -32,7 +32,15 @@ def upgrade() -> None:
 def downgrade() -> None:
     if op.get_context().dialect.name == "postgresql":
         op.execute("DROP FUNCTION IF EXISTS log_append")
-    for table in ("events", "log", "log_writers", "log_types", "scheduled", "schedules"):
+    for table in (
+        "events",
+        "log",
+        "log_writers",
+        "log_types",
+        "id_filters",
+        "scheduled",
+        "schedules",
+    ):
         op.execute(f"DROP TABLE IF EXISTS {table}")
 
 
@@ -68,9 +76,11 @@ def _small(text: str, blob: str, key: str) -> dict[str, str]:
     columns = {
         "log": """one INTEGER, head BIGINT NOT NULL, floor BIGINT NOT NULL,
             room BIGINT NOT NULL, received_us BIGINT NOT NULL, lanes INTEGER NOT NULL,
-            identity BIGINT NOT NULL, {key} (one)""",
+            identity BIGINT NOT NULL, backbone {type}, place BIGINT, {key} (one)""",
         "log_writers": """name {name}, batch BIGINT NOT NULL, first_offset BIGINT NOT NULL,
             seen_us BIGINT NOT NULL, {key} (name)""",
+        "id_filters": """stretch BIGINT NOT NULL, number BIGINT NOT NULL, bits {blob} NOT NULL,
+            {key} (stretch, number)""",
         "log_types": "type {type}, type_key BIGINT NOT NULL, {key} (type)",
         "schedules": """name {type}, revision BIGINT NOT NULL, definition {blob} NOT NULL,
             next_us BIGINT, last_us BIGINT, fired_us BIGINT, last_offset BIGINT,
@@ -80,7 +90,7 @@ def _small(text: str, blob: str, key: str) -> dict[str, str]:
     return {table: text.format(key=key.format(table), **names) for table, text in columns.items()}
 
 
-_FIRST_ROW = f"INTO log VALUES (1, 0, 0, {_FIRST_PARTITION}, 0, 0, 0)"
+_FIRST_ROW = f"INTO log VALUES (1, 0, 0, {_FIRST_PARTITION}, 0, 0, 0, NULL, NULL)"
 
 
 def _postgresql() -> list[str]:

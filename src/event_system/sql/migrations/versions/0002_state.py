@@ -13,10 +13,12 @@ _OPTIONS = " ENGINE=InnoDB ROW_FORMAT=DYNAMIC CHARSET=utf8mb4 COLLATE utf8mb4_bi
 
 # Types: {n…} are names of so many bytes on MySQL, {b} bytes of any length, {id} a row's number.
 _TABLES = {
-    "progress": ["id INTEGER", "routed BIGINT", "identity BIGINT", "PRIMARY KEY (id)"],
+    "progress": ["node {n256}", "routed BIGINT", "PRIMARY KEY (node)"],
+    "belongs": ["id INTEGER", "identity BIGINT", "PRIMARY KEY (id)"],
     "listeners": ["name {n400}", "start BIGINT", "PRIMARY KEY (name)"],
     "cursors": [
         *("listener {n400}", "lane INTEGER", "{offset} BIGINT", "caught_up BOOLEAN"),
+        "node {n256}",
         "PRIMARY KEY (listener, lane)",
     ],
     "failures": [
@@ -38,6 +40,7 @@ _TABLES = {
         "PRIMARY KEY (listener, mark)",
     ],
     "event_types": ["name {n1020}", "entry {b}", "PRIMARY KEY (name)"],
+    "changes": ["name {n64}", "number BIGINT", "PRIMARY KEY (name)"],
 }
 _UNIQUE = {"failures": "uq_failures_offset UNIQUE ({offset}, listener, batched)"}
 _INDEXES = {

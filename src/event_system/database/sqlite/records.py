@@ -1,0 +1,79 @@
+"""The state of alerting and of what comes after it, in `alerting.db`."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from event_system.database.saving import Saving
+from event_system.kernel.errors import StorageError
+from event_system.kernel.records import Changes
+from event_system.sqlite.files import check_small, guarding
+
+ALERTING_FILE: Final = "alerting.db"
+LOST_ALERTING: Final = (
+    "It holds alerts, silences, incidents and what was told of them: bring it back from a backup, "
+    "or move it away: silences and incidents are gone then, and what fires is told once more."
+)
+_DDL: Final = (
+    "CREATE TABLE IF NOT EXISTS records (kind TEXT NOT NULL, key TEXT NOT NULL,"
+    " value BLOB NOT NULL, PRIMARY KEY (kind, key))"
+)
+"""With rowids: new rows, whose keys are random, then dirty few pages."""
+_PUT: Final = "INSERT INTO records VALUES (?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value"
+_DROP: Final = "DELETE FROM records WHERE kind = ? AND key = ?"
+
+
+class SqliteRecords:
+    """Implements `kernel.records.Records`. Raises `DamagedFileError` where it cannot open."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / ALERTING_FILE
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="records")
+        self._saving = Saving(self._save)
+        with guarding(self._path, LOST_ALERTING):
+            self._connection = _connect(self._path)
+
+    async def load(self, kind: str) -> dict[str, bytes]:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._load, kind)
+
+    def _load(self, kind: str) -> dict[str, bytes]:
+        rows = "SELECT key, value FROM records WHERE kind = ?"
+        with guarding(self._path, LOST_ALERTING):
+            return dict(self._connection.execute(rows, (kind,)))
+
+    async def save(self, changes: Changes) -> None:
+        await self._saving.save(changes)
+
+    async def _save(self, changes: Changes) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._thread, self._write, changes)
+
+    def _write(self, changes: Changes) -> None:
+        rows = [(kind, key, v) for kind, found in changes.items() for key, v in found.items()]
+        try:
+            with self._connection:
+                self._connection.executemany(_PUT, [row for row in rows if row[2] is not None])
+                self._connection.executemany(_DROP, [row[:2] for row in rows if row[2] is None])
+        except (apsw.Error, OSError) as error:
+            raise StorageError(f"{self._path.name}: {error}") from error
+
+    async def close(self) -> None:
+        """Wait for what is being saved, and close the file; nothing may be asked afterwards."""
+        await self._saving.drain()
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
+        self._thread.shutdown(wait=False)
+
+
+def _connect(path: Path) -> apsw.Connection:
+    connection = apsw.Connection(str(path))
+    connection.set_busy_timeout(5000)
+    connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+    check_small(connection)
+    connection.execute(_DDL)
+    return connection

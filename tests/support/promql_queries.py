@@ -1,0 +1,157 @@
+"""Queries over the world of `promql_data`: one or more for each thing that PromQL has."""
+
+from __future__ import annotations
+
+OVER_TIME = (*("count", "sum", "avg", "min", "max", "last", "present", "stddev", "stdvar"),)
+RATES = ("rate", "increase", "delta", "irate", "idelta", "resets", "changes", "deriv")
+ELEMENTWISE = (
+    *("abs", "ceil", "floor", "exp", "sqrt", "ln", "log2", "log10", "sgn", "deg", "rad"),
+    *("sin", "cos", "tan", "sinh", "cosh", "tanh", "asin", "acos", "atan"),
+    *("asinh", "acosh", "atanh", "round"),
+)
+DATES = (
+    *("minute", "hour", "day_of_week", "day_of_month", "day_of_year", "days_in_month"),
+    *("month", "year"),
+)
+AGGREGATIONS = ("sum", "avg", "min", "max", "count", "group", "stddev", "stdvar")
+ARITHMETIC = ("+", "-", "*", "/", "%", "^", "atan2")
+COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
+
+QUERIES = (
+    # literals, scalars
+    *("1", "-1", "NaN", "-Inf", "0x1f", "1e30", "1e-7", "123456789012345678", "'text'", "time()"),
+    *("pi()", "-1^2", "2^3^2", "1 == bool 2", "1 == 1", "vector(time())", "scalar(limit)"),
+    *("scalar(level)", "scalar(limit) + 1", "1 / 0", "-1 / 0", "0 / 0", "5 % 3", "-5 % 3"),
+    *("5 % 0", "1 atan2 2", "-level", "+level", "--level", "-{__name__=~'level|twin'}"),
+    # selectors
+    *("level", "level{job='api'}", "level{instance=~'a|b'}", "level{instance!~'a|b'}"),
+    *("level{nothing=''}", "level{nothing!=''}", "{__name__=~'level|limit'}", "nothing"),
+    *("level offset 7m", "level offset -7m", "level @ 1760001000", "level @ start()"),
+    *("level @ end() offset 3m", "{job='api',le=''}", "lonely", "lonely offset 4m59s"),
+    *("level[90s]", "requests_total[2m] offset 1m", "level[5m:1m]", "level[5m:] @ 1760001000"),
+    *("level[1m] @ end()", "sum(level)[5m:2m]", "{}", "level{instance=~'('}", "level[5m] + 1"),
+    # windows
+    *(f"{name}_over_time(level[4m])" for name in OVER_TIME),
+    *(f"{name}_over_time(requests_total[50s] offset 3m)" for name in OVER_TIME),
+    *(f"{name}_over_time(lonely[20m])" for name in OVER_TIME),
+    *(f"{name}_over_time(level[20m:3m])" for name in OVER_TIME),
+    *(f"{name}(requests_total[5m])" for name in RATES),
+    *(f"{name}(level[3m])" for name in RATES),
+    *(f"{name}(turns[12m])" for name in RATES),
+    *(f"{name}(limit[35s])" for name in RATES),
+    *(f"{name}(requests_total[5m] @ 1760002000)" for name in RATES),
+    *(f"{name}(sum(requests_total)[9m:70s])" for name in RATES),
+    *(f"quantile_over_time({q}, level[5m])" for q in ("0", "0.5", "0.93", "1", "-1", "2", "NaN")),
+    *(f"predict_linear({name}[6m], 600)" for name in ("level", "requests_total", "limit")),
+    *("predict_linear(level[6m], 60)", "holt_winters(level[5m], 0.3, 0.6)"),
+    *("holt_winters(requests_total[5m], 0.5, 0.1)", "holt_winters(level[5m], 0, 0.5)"),
+    *("rate({__name__=~'level|twin'}[5m])", "last_over_time({__name__=~'level|twin'}[5m])"),
+    *("absent(nothing{job='x',instance=~'a'})", "absent(level)", "absent(sum(nothing))"),
+    *("absent(lonely)", "absent(nothing{job='x',job='y'})", "absent_over_time(nothing[5m])"),
+    *("absent_over_time(turns{instance='old',job='game'}[5m])", "absent(turns)"),
+    *("max_over_time(rate(requests_total[2m])[10m:1m])", "rate(requests_total[0s])"),
+    *("sum_over_time(time()[5m:1m])", "min_over_time(vector(time())[5m:77s])"),
+    *("avg_over_time((level > 0)[10m:40s])", "rate(requests_total[5m:1m] offset 90s)"),
+    # functions
+    *(f"{name}(level)" for name in ELEMENTWISE),
+    *(f"{name}()" for name in DATES),
+    *(f"{name}(limit * time() / 100 * 0.9)" for name in DATES),
+    *("day_of_year(-1e9 * vector(1))", "year(vector(4e9))", "round(level, 5)", "round(level, 0.1)"),
+    *("clamp(level, -5, 5)", "clamp(level, 5, -5)", "clamp_min(level, 1)", "clamp_max(level, 1)"),
+    *("clamp_max(level, NaN)", "timestamp(level)", "timestamp(level + 0)", "timestamp((limit))"),
+    *("timestamp(level offset 5m)", "vector(1)", "sort(level)", "sort_desc(level)"),
+    *("sort(requests_total > 100)", "abs({__name__=~'level|twin'})"),
+    'label_replace(level, "x", "$1-$2", "job", "(.)(.*)")',
+    'label_replace(level, "x", "${name}y", "job", "(?P<name>a).*")',
+    'label_replace(level, "x", "$1x", "job", "(a).*")',
+    'label_replace(level, "job", "", "job", ".*")',
+    'label_replace(level, "instance", "same", "job", ".*")',
+    'label_replace(level, "x", "$1", "job", "(")',
+    'label_replace(level, "1x", "$1", "job", "(.*)")',
+    'label_replace(level, "x", "new", "absent", "")',
+    'label_join(level, "x", "-", "job", "instance", "none")',
+    'label_join(level, "job", "-")',
+    'label_join(level, "x", "-", "bad-name")',
+    *(f"histogram_quantile({q}, latency_bucket)" for q in ("0", "0.5", "0.99", "1", "-1", "2")),
+    "histogram_quantile(0.9, sum by (le) (rate(latency_bucket[5m])))",
+    "histogram_quantile(0.9, rate(latency_bucket[5m]))",
+    "histogram_quantile(0.9, latency_bucket{le!='+Inf'})",
+    "histogram_quantile(0.9, latency_bucket{le=~'1|[+]Inf'})",
+    "histogram_quantile(0.9, latency_bucket{le='+Inf'})",
+    "histogram_quantile(0.5, level)",
+    "histogram_quantile(scalar(limit) / 200, latency_bucket * 0)",
+    'histogram_quantile(0.5, label_replace(latency_bucket, "le", "1.0", "le", "5"))',
+    "histogram_quantile(0.3, -latency_bucket)",
+    # aggregations
+    *(f"{name}(level)" for name in AGGREGATIONS),
+    *(f"{name} by (job) (level)" for name in AGGREGATIONS),
+    *(f"{name} without (instance) (requests_total)" for name in AGGREGATIONS),
+    *(f"{name} by (job, nothing) (turns)" for name in AGGREGATIONS),
+    *("sum(nothing)", "sum by (__name__) ({__name__=~'level|twin'})", "count(level > 0) by (job)"),
+    *(f"quantile({q}, level)" for q in ("0", "0.5", "0.77", "1", "-1", "2", "NaN")),
+    *("quantile by (job) (0.3, requests_total)", "quantile(scalar(limit) / 150, level)"),
+    *(
+        "topk(2, requests_total)",
+        "topk(3, build_info)",
+        "bottomk(5, latency_bucket)",
+        "topk(1, level)",
+        "topk(2, level) by (job)",
+    ),
+    *("bottomk(3, level)", "topk(0, level)", "topk(-1, level)", "topk(100, level)"),
+    *("topk(NaN, level)", "topk(1e30, level)", "bottomk by (job) (1, level{instance!='d'})"),
+    *("topk(scalar(limit) / 50, level)", "count_values('v', build_info)", "topk(2.9, level)"),
+    *("count_values('v', round(level, 20))", "count_values by (job) ('job', level)"),
+    *("count_values('bad-name', level)", "count_values('v', level / 1e9)"),
+    # operators
+    *(f"level {operator} 3" for operator in (*ARITHMETIC, *COMPARISONS)),
+    *(f"3 {operator} level" for operator in (*ARITHMETIC, *COMPARISONS)),
+    *(f"level {operator} bool 3" for operator in COMPARISONS),
+    *(f"level {operator} twin" for operator in (*ARITHMETIC, *COMPARISONS)),
+    *(f"level {operator} bool on (instance) twin" for operator in COMPARISONS),
+    *(f"level {operator} on (instance, job) twin" for operator in (*ARITHMETIC, *COMPARISONS)),
+    *(
+        f"requests_total {operator} on (instance) group_left (version) build_info"
+        for operator in (*ARITHMETIC, *COMPARISONS)
+    ),
+    *(
+        f"build_info {operator} ignoring (job, code, version) group_right () requests_total"
+        for operator in (*ARITHMETIC, *COMPARISONS)
+    ),
+    "build_info * on (instance) group_right (version) requests_total",
+    "requests_total > bool on (instance) group_left () build_info",
+    "requests_total * on (instance) build_info",
+    "requests_total * build_info",
+    "requests_total * on (job) group_left () level",
+    "requests_total * on (job) group_left () turns",
+    "turns * on (job) group_left () sum by (job) (turns)",
+    "turns + on (job) turns offset 10m",
+    "turns * on (job) turns",
+    "level == on (job) level",
+    "sum by (job) (level) > on (job) level",
+    "requests_total and on (instance) build_info",
+    "requests_total unless on (instance) build_info",
+    "requests_total or on (instance) build_info",
+    "level and twin",
+    "level unless twin",
+    "level or twin",
+    "level or on () twin",
+    "(level > 0) or twin",
+    "(level > 0) and on (job) (twin < 5)",
+    "level unless (level > 0)",
+    "nothing or vector(0)",
+    "nothing + level",
+    "level and on () vector(1)",
+    "level * on () group_left () limit",
+    "requests_total / on (job) group_left () sum by (job) (requests_total)",
+    "sum by (job) (rate(requests_total{code='500'}[5m])) / sum by (job) (rate(requests_total[5m]))",
+    "level + on (instance) group_left (job) twin",
+    "{__name__=~'level|twin'} + 1",
+    "{__name__=~'level|twin'} > bool 1",
+    "1 and 1",
+    "level + 'text'",
+    "sum(1)",
+    "rate(level)",
+    "nosuch(level)",
+    "level offset 1m offset 2m",
+)
+ORDERED = frozenset(query for query in QUERIES if query.startswith("sort"))
