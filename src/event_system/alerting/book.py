@@ -20,6 +20,7 @@ class Book:
     def __init__(self, store: AlertingStore) -> None:
         self._store = store
         self._waiting = Changes()
+        self._batch = 0
         self._turn = asyncio.Lock()
         self.is_stored = True
 
@@ -31,19 +32,22 @@ class Book:
     async def write(self) -> None:
         """Store all that waits; it is on stable storage then. Raises `StorageError`.
 
-        What could not be stored waits on. One at a time: what another call has taken along is only
-        stored once that call has ended.
+        What could not be stored waits on. One at a time: calls that wait for their turn are stored
+        together by the next of them, so that many groups told at once are few transactions.
         """
+        batch = self._batch
         async with self._turn:
-            taken, self._waiting = self._waiting, Changes()
-            if not taken:
+            if self._batch > batch or not self._waiting:
                 return
+            taken, self._waiting = self._waiting, Changes()
+            self._batch += 1
             try:
                 await self._store.save(taken)
-            except StorageError:
+            except (StorageError, asyncio.CancelledError) as error:
                 taken.add(self._waiting)
                 self._waiting = taken
-                self.is_stored = False
+                self._batch -= 1
+                self.is_stored = self.is_stored and not isinstance(error, StorageError)
                 raise
             self.is_stored = True
 
