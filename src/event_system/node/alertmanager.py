@@ -36,6 +36,7 @@ from event_system.kernel.errors import (
 from event_system.kernel.threads import in_thread
 from event_system.logs.configure import configure_logging
 from event_system.node.alerting_file import new_id, read_alerting
+from event_system.node.garbage import spare_the_collector
 from event_system.version import VERSION, build_time
 
 GRACE_SECONDS: Final = 5.0
@@ -163,6 +164,7 @@ async def _run(
     try:
         await process.start()
         announce(process)
+        spare_the_collector()
         await stop.wait()
     finally:
         await process.stop()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -19,11 +18,11 @@ from event_system.kernel.errors import AddressInUseError
 from event_system.logs.configure import LogHandle, configure_logging
 from event_system.node.compose import Node
 from event_system.node.configuration import Loaded
+from event_system.node.garbage import spare_the_collector
 from event_system.node.loop_threads import LoopThreads
 from event_system.node.reload import ConfigWatcher
 from event_system.node.settings import check_exposure, check_roles
 
-YOUNG_OBJECTS = 20_000
 HELD_SECONDS = 1.0
 """What handlers' threads have after the node's end; before it they had `server.shutdown_grace`."""
 _log = logging.getLogger(__name__)
@@ -71,7 +70,7 @@ async def _run(
     try:
         await _start(node)
         announce(node)
-        _spare_the_collector()
+        spare_the_collector()
         watching = loop.create_task(watcher.run(), name="configuration")
         await stop.wait()
         watching.cancel()
@@ -89,16 +88,6 @@ def _end_at_once(handle: LogHandle) -> NoReturn:
     handle.close()
     sys.stdout.flush()
     os._exit(0)
-
-
-def _spare_the_collector() -> None:
-    """Leave what was loaded at the start out of garbage collections, and collect less often.
-
-    Rows and answers hold no cycles; looking at all modules for them costs a tenth of the rate.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(YOUNG_OBJECTS, 20, 50)
 
 
 async def _start(node: Node) -> None:
