@@ -22,6 +22,7 @@ ROOMS = {
     "asyncmy": {"collectors"},
     "asyncpg": {"collectors"},
     "brotli": {"http"},
+    "apprise": {"alerting"},
     "apsw": {"database", "eventlog", "sqlite"},
     "cel_expr_python": {"events"},
     "cramjam": {"timeseries"},

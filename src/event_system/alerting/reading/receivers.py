@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from event_system.alerting.channels.apprise import (
+    AppriseChannel,
+    AppriseMissingError,
+    AppriseSettings,
+)
 from event_system.alerting.channels.connecting import HttpSettings
 from event_system.alerting.channels.dingtalk import DingTalk, DingTalkSettings
 from event_system.alerting.channels.email import Email, EmailSettings
@@ -42,7 +47,10 @@ OTHERS: Final = (
     *("msteams", "msteamsv2", "jira", "rocketchat", "incidentio", "mattermost"),
 )
 """Kinds that Alertmanager has and we do not."""
-OWN_KINDS: Final = ("wecom_configs", "dingtalk_configs", "sms_configs", "phone_configs")
+OWN_KINDS: Final = (
+    *("wecom_configs", "dingtalk_configs", "sms_configs", "phone_configs"),
+    "apprise_configs",
+)
 """Kinds that we have and Alertmanager does not."""
 OWN_KEYS: Final = (
     *("language", "rate_limit", "sms_provider", "phone_provider"),
@@ -156,6 +164,7 @@ class ReceiverReader:
             "dingtalk": (self._dingtalk, True),
             "sms": (partial(self._telephone, "sms"), True),
             "phone": (partial(self._telephone, "phone"), False),
+            "apprise": (self._apprise, True),
         }
         providers = ProviderMeans(means.templates, means.now_us, means.new_id)
         self._providers = ProviderReader(providers, given.http)
@@ -260,6 +269,21 @@ class ReceiverReader:
         if url is None:
             return None
         return DingTalk(settings, self._means.templates, self._means.now_us)
+
+    def _apprise(self, section: Section) -> Channel | None:
+        url, language = section.secret("url"), _language(section)
+        title = section.template("title", _text("apprise", "title", language))
+        message = section.template("message", _text("apprise", "message", language))
+        if url is None:
+            section.fault("url", "is needed")
+            return None
+        try:
+            return AppriseChannel(AppriseSettings(url, title, message), self._means.templates)
+        except AppriseMissingError:
+            section.fault(None, "needs a library: pip install 'event-system[apprise]'")
+        except ValueError as error:
+            section.fault("url", str(error))
+        return None
 
     def _telephone(self, kind: Kind, section: Section) -> Channel | None:
         language = _language(section)

@@ -30,6 +30,12 @@ CHINESE: Final = """
 {{ define "slack.zh.fallback" }}{{ template "__subject_zh" . }} | {{ template "__alertmanagerURL" . }}{{ end }}
 {{ define "slack.zh.text" }}{{ template "__alerts_zh" .Alerts }}{{ end }}
 {{ define "wechat.zh.message" }}{{ template "__text_zh" . }}{{ end }}
+{{ define "apprise.zh.title" }}{{ template "__subject_zh" . }}{{ end }}
+{{ define "apprise.zh.message" }}{{ range .Alerts }}
+{{- template "__status_zh" .Status }}：{{ .Labels.alertname }}{{ with .Labels.level }}（{{ . }}）{{ end }} {{ template "__summary_zh" . }} {{ template "__description_zh" . }}
+{{- with .Updates }}（期间更新 {{ . }} 次）{{ end }}{{ with .Annotations.acknowledge_url }}
+确认：{{ . }}{{ end }}
+{{ end }}{{ template "__alertmanagerURL" . }}{{ end }}
 {{ define "dingtalk.zh.title" }}{{ template "__subject_zh" . }}{{ end }}
 {{ define "dingtalk.zh.message" }}### {{ template "__subject_zh" . }}
 {{ range .Alerts }}

@@ -55,6 +55,13 @@ AlertmanagerUrl:
 {{ define "wechat.default.to_tag" }}{{ end }}
 {{ define "wechat.default.agent_id" }}{{ end }}
 
+{{ define "apprise.default.title" }}{{ template "__subject" . }}{{ end }}
+{{ define "apprise.default.message" }}{{ range .Alerts }}
+{{- .Status }}: {{ .Labels.alertname }}{{ with .Labels.level }} ({{ . }}){{ end }} {{ .Annotations.summary }} {{ .Annotations.description }}
+{{- with .Updates }} (updates: {{ . }}){{ end }}{{ with .Annotations.acknowledge_url }}
+acknowledge: {{ . }}{{ end }}
+{{ end }}{{ template "__alertmanagerURL" . }}{{ end }}
+
 {{ define "dingtalk.default.title" }}{{ template "__subject" . }}{{ end }}
 {{ define "dingtalk.default.message" }}### {{ template "__subject" . }}
 {{ range .Alerts }}
