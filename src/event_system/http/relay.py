@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from event_system.http.app import AsgiApp, Receive, Send, tell
-from event_system.http.problems import problem_headers
+from event_system.http.problems import headers_of
 from event_system.kernel.errors import AlertingAwayError, BodyTooLargeError, EventSystemError
 
 LINKS: Final = "/i/"
@@ -116,7 +116,7 @@ async def _show(scope: Mapping[str, Any], send: Send, error: EventSystemError) -
     accepted = dict(scope["headers"]).get(b"accept-language", b"").decode("latin-1")
     page = error_page(error.code, error.detail, language_of(accepted))
     kind = {"content-type": "text/html; charset=utf-8"}
-    headers = {**problem_headers(error.status), **HEADERS, **kind}
+    headers = {**headers_of(error), **HEADERS, **kind}
     await _bring(send, Brought(error.status, headers, page.encode()))
 
 

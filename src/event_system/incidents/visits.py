@@ -30,7 +30,8 @@ class Visits:
         if by:
             shares.append((self._nodes, _network(by)))
         if take_one(shares, now) is None:
-            raise LinkLimitError("too many links are asked for")
+            wait = max(each.wait(each.after(name, 1, now), 1, now) for each, name in shares)
+            raise LinkLimitError("too many links are asked for", wait_seconds=wait)
 
 
 def _network(address: str) -> str:

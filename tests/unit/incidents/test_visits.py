@@ -30,6 +30,17 @@ def test_each_has_a_burst_of_its_own_and_all_have_one_together() -> None:
     assert taken(visits, many) == ALL.burst - EACH.burst
 
 
+def test_whoever_is_refused_is_told_how_long_to_wait() -> None:
+    visits = Visits()
+    taken(visits, ["10.1.0.1"] * EACH.burst)
+
+    with pytest.raises(LinkLimitError) as raised:
+        visits.count("10.1.0.1", NOW)
+
+    assert raised.value.wait_seconds == pytest.approx(1 / EACH.per_second)
+    visits.count("10.1.0.1", NOW + raised.value.wait_seconds)
+
+
 def test_a_network_of_ipv6_counts_as_one() -> None:
     visits = Visits()
 

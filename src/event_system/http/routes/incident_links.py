@@ -20,6 +20,7 @@ from event_system.http.incident_page import (
     error_page,
     language_of,
 )
+from event_system.http.problems import headers_of
 from event_system.http.query import segment_of_path
 from event_system.http.relay import MARK, visitor
 from event_system.http.replies import text_reply
@@ -39,14 +40,15 @@ def _language(request: AnyRequest) -> Language:
     return language_of(request.headers.get("accept-language", ""))
 
 
-def _page(text: str, status: int = 200) -> Response[bytes]:
-    reply = text_reply(text, "text/html", HEADERS)
-    reply.status_code = status
-    return reply
+def _page(text: str) -> Response[bytes]:
+    return text_reply(text, "text/html", HEADERS)
 
 
 def _failed(error: EventSystemError, language: Language) -> Response[bytes]:
-    return _page(error_page(error.code, error.detail, language), error.status)
+    page = error_page(error.code, error.detail, language)
+    reply = text_reply(page, "text/html", {**headers_of(error), **HEADERS})
+    reply.status_code = error.status
+    return reply
 
 
 def _token(request: AnyRequest) -> str:

@@ -87,9 +87,18 @@ class InvalidLinkError(EventSystemError):
 
 
 class LinkLimitError(EventSystemError):
-    """Links of notifications are asked for too fast."""
+    """Links of notifications are asked for too fast.
+
+    `wait_seconds` is how long to wait.
+    """
 
     code = "incident.link_limit"
     title = "Too many requests for links"
     status = 429
-    remedy = "Wait a minute, and try again."
+    remedy = "Try again after the seconds in Retry-After."
+
+    def __init__(
+        self, detail: str = "", *, where: str | None = None, wait_seconds: float = 0.0
+    ) -> None:
+        super().__init__(detail, where=where)
+        self.wait_seconds = wait_seconds
