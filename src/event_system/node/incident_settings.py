@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from itertools import pairwise
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
@@ -11,7 +12,7 @@ from pydantic import Field, field_validator
 
 from event_system.incidents.calls import PERSON, RECEIVER, SCHEDULE
 from event_system.incidents.correlation import LABELS, SERVICE_LABELS, Rules
-from event_system.incidents.escalation import POLICIES, Plan, Policy, Step
+from event_system.incidents.escalation import POLICIES, Plan, Policy, Span, Step
 from event_system.incidents.intake import MAX_OPEN, Limits
 from event_system.incidents.levels import LEVELS, Level
 from event_system.incidents.links import LIFETIME_US
@@ -72,6 +73,22 @@ class StepSettings(Section):
         return Step(after_us, tuple(self.targets), tuple(self.methods))
 
 
+class ResponseSettings(Section):
+    """Within which time incidents of a level are to be answered."""
+
+    within: Duration = Field(
+        description="Where the incident begins in working hours.", ge=MINUTE, le=30 * DAY
+    )
+    outside: Duration | None = Field(
+        description="Where it begins at any other time; with null only working time counts.",
+        ge=MINUTE,
+        le=30 * DAY,
+    )
+
+    def span(self) -> Span:
+        return Span(_us(self.within), None if self.outside is None else _us(self.outside))
+
+
 class CorrelationSettings(Section):
     """Which alerts are one incident."""
 
@@ -117,6 +134,12 @@ class IncidentSettings(Section):
         {},
         description="Who is paged by level, until somebody answers; levels without a chain have "
         "the one of docs/incidents.md.",
+        json_schema_extra=LIVE,
+    )
+    response_times: dict[Level, ResponseSettings] = Field(
+        {},
+        description="When incidents are to be answered, by level: `{P1: {within: 15m, outside: 1h}}`; "
+        "other levels have the times of docs/incidents.md. A level has no less time than a worse one.",
         json_schema_extra=LIVE,
     )
     correlation: CorrelationSettings = Field(
@@ -207,6 +230,15 @@ class IncidentSettings(Section):
                 raise ValueError(f"{level} has over {MAX_STEPS} steps")
         return chains
 
+    @field_validator("response_times")
+    @classmethod
+    def _response_times(cls, given: dict[Level, ResponseSettings]) -> dict[Level, ResponseSettings]:
+        """What is worse is to be answered first."""
+        for worse, level in pairwise(LEVELS):
+            if _response(worse, given).open_us > _response(level, given).open_us:
+                raise ValueError(f"{worse} would have more time in working hours than {level}")
+        return given
+
     @field_validator("heartbeat_url")
     @classmethod
     def _is_url(cls, value: str | None) -> str | None:
@@ -247,7 +279,13 @@ class IncidentSettings(Section):
         given: Sequence[StepSettings] | None = self.chains.get(level)
         chain = usual.chain if given is None else tuple(each.step() for each in given)
         needs_answer = level in self.needs_answer
-        return Policy(usual.response, usual.update, usual.repeat, chain, needs_answer)
+        response = _response(level, self.response_times)
+        return Policy(response, usual.update, usual.repeat, chain, needs_answer)
+
+
+def _response(level: Level, given: Mapping[Level, ResponseSettings]) -> Span:
+    """The response time of a level: the one that is given, or that of S1 §3.1."""
+    return given[level].span() if level in given else POLICIES[level].response
 
 
 def _us(span: timedelta) -> int:
