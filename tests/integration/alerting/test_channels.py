@@ -312,6 +312,7 @@ async def test_a_chat_can_be_chinese(requests: Requests, kind: str, path: tuple[
 @pytest.mark.parametrize(
     ("kind", "language", "path", "told"),
     [
+        ("slack", "en", ("attachments", 0, "text"), "Down (updates: 3)"),
         ("dingtalk", "en", ("markdown", "text"), "(updates: 3)"),
         ("dingtalk", "zh", ("markdown", "text"), "（期间更新 3 次）"),
         ("wecom", "en", ("markdown", "content"), "Updates since it began: 3"),

@@ -34,7 +34,8 @@ _CHAT: Final = """
 {{ define "slack.default.pretext" }}{{ end }}
 {{ define "slack.default.iconemoji" }}{{ end }}
 {{ define "slack.default.iconurl" }}{{ end }}
-{{ define "slack.default.text" }}{{ end }}
+{{ define "slack.default.text" }}{{ range $alert := .Alerts }}{{ with $alert.Updates }}{{ $alert.Labels.alertname }} (updates: {{ . }})
+{{ end }}{{ end }}{{ end }}
 {{ define "slack.default.footer" }}{{ end }}
 
 {{ define "wechat.default.message" }}{{ template "__subject" . }}
