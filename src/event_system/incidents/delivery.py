@@ -18,6 +18,7 @@ from event_system.incidents.ports import Page, Pager
 from event_system.incidents.response import Response
 from event_system.incidents.states import TRANSITIONS
 from event_system.incidents.telling import told
+from event_system.incidents.trouble import Failing, trouble_of, unheard
 from event_system.kernel.clock import first_of
 from event_system.kernel.errors import ChannelError
 
@@ -51,10 +52,15 @@ class Delivery:
         self._busy: set[Way] = set()
         self._last_us: dict[Way, int] = {}
         self._gap_us = 0
+        self._failing = Failing()
 
     def use(self, response: Response, calls: Calls) -> None:
         """Go on by other rules."""
         self._response, self._calls = response, calls
+
+    def trouble(self, now_us: int) -> str:
+        """What keeps people from hearing of incidents now; "" where nothing does."""
+        return trouble_of(self._failing.ways(now_us, self._owed()), unheard(self._book))
 
     def _owed(self) -> dict[Way, list[PageRow]]:
         """What is owed, by way, the oldest first."""
@@ -120,6 +126,7 @@ class Delivery:
             return
         self._last_us[way] = now_us()
         self._numbers[way[1], "sent"] += 1
+        self._failing.reached(way)
         for row in rows:
             self._sent(row, now_us())
 
@@ -152,6 +159,8 @@ class Delivery:
                 continue
             after = failed(row, now_us, error, may_pass=may_pass)
             self._book.page(case, after)
+            way = (row.target, row.method)
+            self._failing.failed(way, now_us, is_given_up=not after.is_owed)
             if row.attempts == 0 or not after.is_owed:
                 self._note(case, now_us, "not_sent", row, {"error": error[:300]})
             if not after.is_owed:

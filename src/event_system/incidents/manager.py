@@ -248,6 +248,10 @@ class IncidentManager:
         """
         return (self.book.get(id_) for id_ in self.book.ids() if id_ in self.book)
 
+    def trouble(self) -> str:
+        """What keeps people from hearing of incidents now; "" where nothing does."""
+        return self.delivery.trouble(self._clock.now_us())
+
     # -- the clockwork
 
     async def _run(self) -> None:

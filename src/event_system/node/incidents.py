@@ -107,7 +107,8 @@ class Incidents:
         self.manager.configure(self._options(settings))
 
     def trouble(self) -> str:
-        return "alerts cannot be stored with their incidents" if self._failed else ""
+        stored = "alerts cannot be stored with their incidents" if self._failed else ""
+        return "; ".join(filter(None, (stored, self.manager.trouble())))
 
     def _is_well(self) -> bool:
         """Whether alerts can come through: what came last was stored, the watchdog was heard."""
