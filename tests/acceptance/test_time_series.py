@@ -17,6 +17,9 @@ from tests.support.process import NodeProcess
 from tests.support.waiting import wait_until
 
 HOLDING = Path(__file__).parent / "listeners/holding.py"
+LOADED = HOLDING.with_name("loaded.py")
+AT_FIRST_USE = {"cel_expr_python", "jinja2", "jsonschema_rs", "numpy.ma"}
+"""Twenty megabytes for listeners with filters, event types with schemas, and pages."""
 
 RULES = """
 groups:
@@ -46,15 +49,22 @@ def rules(client: httpx.Client) -> list[dict[str, Any]]:
     return list(client.get("/api/v1/rules").json()["data"]["groups"][0]["rules"])
 
 
+def loaded(client: httpx.Client) -> set[str]:
+    """The modules that the node's process has loaded."""
+    answer = client.post("/api/events/trigger", json={"type": "process.loaded"})
+    return set(answer.json()["results"][0]["result"])
+
+
 def test_metrics_become_series_and_rules_make_more_of_them(tmp_path: Path) -> None:
     (tmp_path / "node.rules.yml").write_text(RULES, encoding="utf-8")
-    with NodeProcess(tmp_path, config(tmp_path)) as node, node.client() as client:
+    with NodeProcess(tmp_path, config(tmp_path), [LOADED]) as node, node.client() as client:
         row = wait_until(lambda: queried(client, "job:uptime:max"))[0]
         wait_until(lambda: "unknown" not in {rule["health"] for rule in rules(client)})
         made, bad = rules(client)
         names = client.get("/api/v1/label/__name__/values").json()["data"]
         known = client.get("/api/v1/metadata").json()["data"]
         wait_until(lambda: queried(client, "count_over_time(job:uptime:max[1h]) > 3"))
+        modules = loaded(client)
         node.kill()
         node.start()
         with node.client() as again:
@@ -67,6 +77,7 @@ def test_metrics_become_series_and_rules_make_more_of_them(tmp_path: Path) -> No
     assert "job:uptime:max" in names
     assert known["process_start_time_seconds"][0]["type"] == "gauge"
     assert found[0]["value"][1] == "7"
+    assert modules & {"numpy", *AT_FIRST_USE} == {"numpy"}
 
 
 def test_what_rules_make_is_sent_on_to_another_node(tmp_path: Path) -> None:

@@ -11,8 +11,6 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from cel_expr_python.cel import NewEnv, Type
-
 from event_system.events.event import Event
 from event_system.kernel.clock import rfc3339
 from event_system.kernel.errors import InvalidFilterError
@@ -25,6 +23,8 @@ Condition: TypeAlias = Callable[[Event], bool]
 
 def compile_condition(expression: str) -> Condition:
     """The filter as a function of an event. Raises `InvalidFilterError` with CEL's own words."""
+    from cel_expr_python.cel import NewEnv, Type  # 8 MB that only those need who have filters
+
     if len(expression) > MAX_LENGTH:
         raise InvalidFilterError(f"the filter has {len(expression)} characters, over {MAX_LENGTH}")
     if _LOOPS.search(expression):

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Final
-
-from jinja2 import Environment, PackageLoader, Template
 
 from event_system.incidents.incident import Incident
 from event_system.incidents.links import LinkAction
@@ -145,11 +143,13 @@ def _shown(incident: Incident, language: Language) -> dict[str, str]:
 
 
 def _page(language: Language, **shown: Any) -> str:
-    return _template().render(words=_WORDS[language], language=language, **shown)
+    return _rendering()(words=_WORDS[language], language=language, **shown)
 
 
 @cache
-def _template() -> Template:
+def _rendering() -> Callable[..., str]:
+    from jinja2 import Environment, PackageLoader  # loads the template engine
+
     loader = PackageLoader("event_system.http.manual", "pages")
     environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    return environment.get_template("incident.html.j2")
+    return environment.get_template("incident.html.j2").render

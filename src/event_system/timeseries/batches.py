@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from event_system.timeseries.columns import Times, Values
-from event_system.timeseries.index import Refs
+from event_system.timeseries.index import Refs, begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Batch:
         """The same series by series, each in its order."""
         order = np.argsort(self.refs, kind="stable")
         refs = self.refs[order]
-        starts = np.flatnonzero(_begins(refs))
+        starts = np.flatnonzero(begins(refs))
         lengths = np.diff(np.append(starts, len(refs)))
         return Runs(refs[starts], starts, lengths, order, self.times[order], self.values[order])
 
@@ -92,8 +92,3 @@ class Fresh:
 
     later: NDArray[np.bool_]
     same: NDArray[np.bool_]
-
-
-def _begins(ordered: Refs) -> NDArray[np.bool_]:
-    """Where another series begins."""
-    return np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]

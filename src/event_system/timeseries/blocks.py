@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from event_system.promql.ports import Labels
 from event_system.timeseries.columns import Times, Values, unpack_times, unpack_values
 from event_system.timeseries.frames import Frame, frame_at, next_frame, unsqueeze
-from event_system.timeseries.index import Refs
+from event_system.timeseries.index import Refs, distinct
 
 GROUP: Final = b"TSg1"
 END: Final = b"TSe1"
@@ -193,7 +193,7 @@ class Block:
         """The samples in the span (both ends included) of those of the series that have some."""
         found, places = self._places(refs)
         groups, columns = self._group[places], self._column[places]
-        for number in np.unique(groups):
+        for number in distinct(groups):
             group = self.groups[number]
             if group.first_ms > end_ms or group.last_ms < start_ms:
                 continue

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-import numpy as np
-
 from event_system.promql.ports import Labels, Series
 from event_system.timeseries.batches import Batch
 from event_system.timeseries.blocks import Damage
 from event_system.timeseries.columns import Times
 from event_system.timeseries.directory import StoreDirectory
 from event_system.timeseries.head import Head, Window
-from event_system.timeseries.index import ANY_NUMBER, Refs, SeriesIndex
+from event_system.timeseries.index import ANY_NUMBER, Refs, SeriesIndex, distinct
 from event_system.timeseries.journal import Journal, Replay
 from event_system.timeseries.options import StoreOptions
 
@@ -58,7 +56,7 @@ class Generations:
 
     def has_room(self, batch: Batch) -> bool:
         """Whether the head can take a batch."""
-        return self._head.has_room(len(batch), len(np.unique(batch.refs)))
+        return self._head.has_room(len(batch), len(distinct(batch.refs)))
 
     # Life of a generation
 

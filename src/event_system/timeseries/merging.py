@@ -11,6 +11,7 @@ import numpy as np
 from event_system.promql.ports import Labels, Series
 from event_system.timeseries.blocks import Block
 from event_system.timeseries.columns import Times, Values
+from event_system.timeseries.index import distinct
 from event_system.timeseries.options import DAY_MS
 
 TOGETHER: Final = 8
@@ -67,7 +68,7 @@ def merged_series(blocks: Sequence[Block], labels: Sequence[Labels | None]) -> I
     One group of each block is in memory at a time, as far as series stay together in groups.
     """
     reader = _Reader(blocks)
-    refs = np.unique(np.concatenate([block.refs for block in blocks]))
+    refs = distinct(np.concatenate([block.refs for block in blocks]))
     for ref in sorted(refs.tolist(), key=reader.place):
         known = labels[ref]
         parts = reader.parts(ref)

@@ -21,7 +21,7 @@ from event_system.timeseries.columns import Times, Values
 from event_system.timeseries.directory import StoreDirectory
 from event_system.timeseries.expiry import CautiousClock, Kept, expired
 from event_system.timeseries.generations import Generations
-from event_system.timeseries.index import ANY_NUMBER, NEVER, UNKNOWN, Refs, SeriesIndex
+from event_system.timeseries.index import ANY_NUMBER, NEVER, UNKNOWN, Refs, SeriesIndex, distinct
 from event_system.timeseries.merging import Extent, joined, merged_series, plan_merge
 from event_system.timeseries.options import MINUTE_MS, StoreOptions
 from event_system.timeseries.tally import Tally
@@ -304,7 +304,7 @@ class Store:
         full = len(self.index) >= self.options.most_series
         if not full and len(self.index) <= FORGET_FROM:
             return
-        live = np.unique(np.concatenate([self._heads.refs(), *(b.refs for b in self._blocks)]))
+        live = distinct(np.concatenate([self._heads.refs(), *(b.refs for b in self._blocks)]))
         if len(self.index) > (len(live) if full else 2 * len(live)):
             self.index.keep(live)
 
@@ -378,7 +378,7 @@ class Store:
             refs, blocks = self.index.find(matchers), self._blocks
             found = [self._heads.overlapping(refs, self.index.newest_ms, start_ms, end_ms)]
         found += [block.overlapping(refs, start_ms, end_ms) for block in blocks]
-        labels = [self.index.labels[ref] for ref in np.unique(np.concatenate(found)).tolist()]
+        labels = [self.index.labels[ref] for ref in distinct(np.concatenate(found)).tolist()]
         return sorted(each for each in labels if each is not None)
 
     def label_names(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[str]:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from event_system.promql.ports import Labels, Matcher
-from event_system.timeseries.index import UNKNOWN, SeriesIndex
+from event_system.timeseries.index import UNKNOWN, SeriesIndex, distinct
 from tests.support.series import labels
 
 WORDS = st.sampled_from(["", "a", "b", "ab", "c"])
@@ -70,3 +70,8 @@ def test_more_series_than_there_was_room_for_keep_their_newest_times() -> None:
 
     assert index.newest_ms[0] == 7
     assert len(index.newest_ms) > 3000
+
+
+@given(st.lists(st.integers(-3, 3) | st.integers(-(2**63), 2**63 - 1)))
+def test_distinct_numbers_come_once_and_rise(numbers: list[int]) -> None:
+    assert distinct(np.array(numbers, np.int64)).tolist() == sorted({*numbers})

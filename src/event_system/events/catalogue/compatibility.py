@@ -11,9 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import jsonschema_rs
-from jsonschema_rs import canonical
-
 from event_system.events.catalogue.narrowing import PLAIN, finite, may_be
 from event_system.events.catalogue.schemas import objects, resolve
 
@@ -90,6 +87,9 @@ def _unless_covered(old: Any, new: Any, found: list[Incompatibility]) -> list[In
     """Nothing, where all that was found is undecided and the second opinion proves coverage."""
     if not found or any(each.decided for each in found):
         return found
+    import jsonschema_rs  # loaded where there are schemas
+    from jsonschema_rs import canonical
+
     try:
         wide = jsonschema_rs.canonicalize(new, validate_formats=True, offline=True)
         narrow = jsonschema_rs.canonicalize(old, validate_formats=True, offline=True)
@@ -217,6 +217,8 @@ class _Comparison:
         values = finite(old)
         if values is None:
             return False
+        import jsonschema_rs  # loaded where there are schemas
+
         validator = jsonschema_rs.validator_for(new, validate_formats=True)
         return all(map(validator.is_valid, values))
 

@@ -10,10 +10,9 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import unquote
 
-import jsonschema_rs
 import msgspec
 
 from event_system.events.event import read_json
@@ -27,7 +26,6 @@ MAX_WORK: Final = 20_000
 MAX_FAULTS: Final = 10
 MAX_TOLD: Final = 200
 _PATTERN_BYTES: Final = 2 * 1024 * 1024
-_LINEAR: Final = jsonschema_rs.RegexOptions(_PATTERN_BYTES, _PATTERN_BYTES)
 _decode = msgspec.json.Decoder().decode
 
 
@@ -40,10 +38,28 @@ class DataFault:
     keyword: str
 
 
+class Violation(Protocol):
+    """A `jsonschema_rs.ValidationError`, without what that loads."""
+
+    message: str
+    schema_path: list[str | int]
+    instance_path: list[str | int]
+
+
+class Validator(Protocol):
+    """A `jsonschema_rs.Validator`, likewise."""
+
+    def is_valid(self, instance: Any) -> bool:
+        """Whether decoded JSON fits."""
+
+    def iter_errors(self, instance: Any) -> Iterator[Violation]:
+        """Why it does not."""
+
+
 class Schema:
     """A compiled schema. `fits` takes decoded JSON and is what the hot path calls."""
 
-    def __init__(self, validator: jsonschema_rs.Validator) -> None:
+    def __init__(self, validator: Validator) -> None:
         self.fits = validator.is_valid
         self._errors = validator.iter_errors
 
@@ -59,10 +75,13 @@ def compile_schema(raw: bytes, where: str = "$.schema") -> Schema:
         raise InvalidTypeError(f"has {len(raw)} bytes, over {MAX_SCHEMA_BYTES}", where=where)
     document = _read(raw, where)
     _check_bounds(document, where)
+    import jsonschema_rs  # 5 MB that only those need who have schemas
+
+    linear = jsonschema_rs.RegexOptions(_PATTERN_BYTES, _PATTERN_BYTES)
     try:
         return Schema(
             jsonschema_rs.validator_for(
-                document, validate_formats=True, pattern_options=_LINEAR, offline=True
+                document, validate_formats=True, pattern_options=linear, offline=True
             )
         )
     except jsonschema_rs.ValidationError as error:
@@ -103,7 +122,7 @@ def place(root: str, path: list[str | int]) -> str:
     return text[: 5 * MAX_TOLD]
 
 
-def _fault(error: jsonschema_rs.ValidationError, root: str) -> DataFault:
+def _fault(error: Violation, root: str) -> DataFault:
     keyword = "/".join(map(str, error.schema_path))
     return DataFault(
         place(root, error.instance_path), _short(error.message), f"#/{keyword}"[:MAX_TOLD]

@@ -14,6 +14,7 @@ from event_system.promql.ports import Labels, Series
 from event_system.timeseries.collection.exposition import Exposition, check_end
 from event_system.timeseries.collection.relabel import ordered
 from event_system.timeseries.columns import Times, Values
+from event_system.timeseries.index import distinct
 from event_system.timeseries.options import DAY_MS
 
 LINES: Final = 50_000
@@ -83,7 +84,7 @@ class HistoryImport:
             refs, times, values = (
                 np.concatenate(column) for column in zip(*self._parts, strict=True)
             )
-            for day in np.unique(times // DAY_MS):
+            for day in distinct(times // DAY_MS):
                 mask = times // DAY_MS == day
                 rows = _series(refs[mask], times[mask], values[mask])
                 self._store.add_history([Series(names[ref], at, v) for ref, at, v in rows])
