@@ -9,17 +9,20 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
 import uvloop
 
 from event_system.kernel.errors import AddressInUseError
+from event_system.kernel.threads import in_thread
 from event_system.logs.configure import LogHandle, configure_logging
 from event_system.node.compose import Node
 from event_system.node.configuration import Loaded
 from event_system.node.garbage import spare_the_collector
 from event_system.node.loop_threads import LoopThreads
+from event_system.node.memory import give_back
 from event_system.node.reload import ConfigWatcher
 from event_system.node.settings import check_exposure, check_roles
 
@@ -72,8 +75,10 @@ async def _run(
         announce(node)
         spare_the_collector()
         watching = loop.create_task(watcher.run(), name="configuration")
+        settling = loop.create_task(_settle(node), name="settle")
         await stop.wait()
         watching.cancel()
+        settling.cancel()
         _log.info("stopping")
     finally:
         await node.stop()
@@ -88,6 +93,13 @@ def _end_at_once(handle: LogHandle) -> NoReturn:
     handle.close()
     sys.stdout.flush()
     os._exit(0)
+
+
+async def _settle(node: Node) -> None:
+    """Once all is loaded, leave to other programs the memory that loading it took."""
+    with suppress(OSError):  # the first request tries again, and says so
+        await node.app.warm()
+    await in_thread(give_back)
 
 
 async def _start(node: Node) -> None:
