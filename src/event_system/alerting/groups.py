@@ -7,9 +7,9 @@ it is looked at every `group_interval`.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from event_system.alerting.alert import Alert, fixed
 from event_system.alerting.labels import Labels, written
@@ -17,6 +17,8 @@ from event_system.alerting.routes import Route
 
 MOST_TAKEN: Final = 500
 """Alerts in the groups that are taken at once: a few milliseconds."""
+_Place: TypeAlias = tuple[str, tuple[tuple[str, str], ...]]
+"""A route's id, and the labels of a group there."""
 
 
 class Moment(NamedTuple):
@@ -37,7 +39,8 @@ class Timer(NamedTuple):
 class Group:
     """Alerts of one route with the same group labels. `due_us` is by the steady clock.
 
-    `key` is what receivers get to see, `id` is its own among all groups.
+    `key` is what receivers get to see, `id` is its own among all groups. `is_in_order` says that
+    its alerts are in the order in which they are told.
     """
 
     id: str
@@ -46,6 +49,7 @@ class Group:
     labels: dict[str, str]
     due_us: int
     alerts: dict[str, Alert] = field(default_factory=dict)
+    is_in_order: bool = False
     has_flushed: bool = False
     is_flushing: bool = False
 
@@ -54,11 +58,12 @@ class Group:
 
 
 class Flush(NamedTuple):
-    """A group that is due, and its alerts as they were then."""
+    """A group that is due, and its alerts as they were then, `in_order` or not."""
 
     group: Group
     alerts: list[Alert]
     moment: Moment
+    in_order: bool
 
 
 class Groups:
@@ -67,7 +72,8 @@ class Groups:
     def __init__(self, root: Route) -> None:
         self._root = root
         self._groups: dict[str, Group] = {}
-        self._by_labels: dict[tuple[str, tuple[tuple[str, str], ...]], Group] = {}
+        self._by_labels: dict[_Place, Group] = {}
+        self._of_alert: dict[str, tuple[Group, ...]] = {}
         self._heap: list[tuple[int, str]] = []
 
     def __len__(self) -> int:
@@ -78,31 +84,41 @@ class Groups:
 
     def insert(self, alert: Alert, now: Moment) -> list[Group]:
         """Put an alert into its groups; those whose timers changed."""
-        changed = []
-        for route in self._root.match(alert.labels):
-            group, is_new = self._group(route, alert, now)
+        changed: list[Group] = []
+        groups = self._of_alert.get(alert.fingerprint)
+        if groups is None:
+            groups = self._placed(alert, now, changed)
+        for group in groups:
             group.alerts[alert.fingerprint] = alert
-            wait_us = route.options.group_wait_us
-            is_late = alert.starts_us + wait_us < now.wall_us
-            if is_late and not group.has_flushed and group.due_us > now.steady_us:
+            if group.has_flushed or group.due_us <= now.steady_us:
+                continue
+            if alert.starts_us + group.route.options.group_wait_us < now.wall_us:
                 self._set_due(group, now.steady_us)
-                is_new = True
-            if is_new:
-                changed.append(group)
+                if group not in changed:
+                    changed.append(group)
         return changed
 
-    def _group(self, route: Route, alert: Alert, now: Moment) -> tuple[Group, bool]:
-        place = _place(route, alert.labels)
-        known = self._by_labels.get(place)
-        if known is not None:
-            return known, False
+    def _placed(self, alert: Alert, now: Moment, made: list[Group]) -> tuple[Group, ...]:
+        """The groups of an alert, until it leaves one of them; those that are new are also in `made`."""
+        found = []
+        for route in self._root.match(alert.labels):
+            place = _place(route, alert.labels)
+            group = self._by_labels.get(place)
+            if group is None:
+                group = self._made(route, place, now)
+                made.append(group)
+            group.is_in_order = False
+            found.append(group)
+        groups = self._of_alert[alert.fingerprint] = tuple(found)
+        return groups
+
+    def _made(self, route: Route, place: _Place, now: Moment) -> Group:
         labels = dict(place[1])
         name = written(labels)
-        id_ = f"{route.id}:{name}"
-        group = Group(id_, f"{route.key}:{name}", route, labels, 0)
-        self._groups[id_] = self._by_labels[place] = group
+        group = Group(f"{route.id}:{name}", f"{route.key}:{name}", route, labels, 0)
+        self._groups[group.id] = self._by_labels[place] = group
         self._set_due(group, now.steady_us + route.options.group_wait_us)
-        return group, True
+        return group
 
     def find(self, route: Route, labels: Labels) -> Group | None:
         """The group of these labels on a route, where there is one."""
@@ -157,7 +173,19 @@ class Groups:
         group.has_flushed = True
         group.is_flushing = True
         group.due_us = now.steady_us + group.route.options.group_interval_us
-        return Flush(group, as_flushed(group.alerts.values(), now.wall_us), now)
+        alerts = as_flushed(group.alerts.values(), now.wall_us)
+        return Flush(group, alerts, now, group.is_in_order)
+
+    def keep_order(self, group: Group, alerts: Sequence[Alert]) -> None:
+        """Let flushes to come have the alerts in this order; unless others have come meanwhile."""
+        known = group.alerts
+        ordered = {
+            each.fingerprint: known[each.fingerprint]
+            for each in alerts
+            if each.fingerprint in known
+        }
+        if len(ordered) == len(known):
+            group.alerts, group.is_in_order = ordered, True
 
     def end(self, flush: Flush, *, told: bool, keep: Iterable[str] = ()) -> None:
         """A flush is over. Where all were told, what was resolved leaves, unless it is in `keep`.
@@ -173,6 +201,7 @@ class Groups:
             known = group.alerts.get(alert.fingerprint)
             if known is not None and known.updated_us == alert.updated_us:
                 del group.alerts[alert.fingerprint]
+                self._of_alert.pop(alert.fingerprint, None)
 
     def drop_empty(self) -> list[str]:
         """Forget groups without alerts; their ids."""
@@ -186,7 +215,7 @@ class Groups:
         return frozenset(fp for group in self._groups.values() for fp in group.alerts)
 
 
-def _place(route: Route, labels: Labels) -> tuple[str, tuple[tuple[str, str], ...]]:
+def _place(route: Route, labels: Labels) -> _Place:
     return route.id, tuple(sorted(route.group_labels(labels).items()))
 
 

@@ -46,6 +46,7 @@ class Inhibition:
             self._by_target.put(number, rule.target)
         self._sources: list[dict[_Values, dict[str, Alert]]] = [{} for _ in self._rules]
         self._as_source: dict[str, tuple[int, ...]] = {}
+        self._source_count = 0
         for alert in alerts:
             self.put(alert)
 
@@ -53,6 +54,7 @@ class Inhibition:
         """Take note of an alert, firing or resolved."""
         if (numbers := self._as_source.get(alert.fingerprint)) is None:
             numbers = self._as_source[alert.fingerprint] = self._having(alert.labels)
+            self._source_count += bool(numbers)
         for number in numbers:
             values = self._rules[number].values(alert.labels)
             self._sources[number].setdefault(values, {})[alert.fingerprint] = alert
@@ -64,7 +66,9 @@ class Inhibition:
 
     def drop(self, alert: Alert) -> None:
         """Forget an alert."""
-        for number in self._as_source.pop(alert.fingerprint, ()):
+        numbers = self._as_source.pop(alert.fingerprint, ())
+        self._source_count -= bool(numbers)
+        for number in numbers:
             values, sources = self._rules[number].values(alert.labels), self._sources[number]
             del sources[values][alert.fingerprint]
             if not sources[values]:
@@ -80,6 +84,8 @@ class Inhibition:
 
         What matches both sides of a rule is not inhibited by what also matches both.
         """
+        if not self._source_count:
+            return None
         for number in sorted(self._by_target.candidates(labels)):
             if not (sources := self._sources[number]):
                 continue

@@ -20,13 +20,14 @@ from event_system.alerting.flapping import Flapping, with_changes
 from event_system.alerting.forgotten import Reminders
 from event_system.alerting.groups import Flush, Group, Groups, Moment, Timer
 from event_system.alerting.inhibition import Inhibition
+from event_system.alerting.known import KnownAlerts
 from event_system.alerting.labels import Labels
 from event_system.alerting.muting import Muting
 from event_system.alerting.notifier import Notifier
 from event_system.alerting.ordering import in_order
 from event_system.alerting.ports import AlertingStore, Kept
 from event_system.alerting.reminding import LOOK_SECONDS, Reminding
-from event_system.alerting.reports import Report, accepted
+from event_system.alerting.reports import Reported, accepted
 from event_system.alerting.routes import Route
 from event_system.alerting.sending import Sender
 from event_system.alerting.silences import Silence
@@ -95,7 +96,7 @@ class AlertManager:
             Reminding(self.silences, self._book, options.reminders) if options.reminders else None
         )
         self._clock = clock
-        self._alerts: dict[str, Alert] = {}
+        self._alerts = KnownAlerts()
         self._groups = Groups(configuration.route)
         self._inhibition = Inhibition(configuration.inhibit_rules)
         self._wake = asyncio.Event()
@@ -125,7 +126,7 @@ class AlertManager:
         self.notifier.entries.update(kept.entries)
         for alert in kept.alerts.values():
             self._hold(granted(alert, now.wall_us, self.configuration.resolve_timeout_us))
-        for alert in self._alerts.values():
+        for alert in self._alerts:
             self._groups.insert(alert, now)
         for id_, timer in kept.timers.items():
             self._groups.restore(id_, timer, now)
@@ -148,8 +149,8 @@ class AlertManager:
         for group in self._groups:
             self._book.waiting.timers[group.id] = None
         self._groups = Groups(configuration.route)
-        self._inhibition = Inhibition(configuration.inhibit_rules, self._alerts.values())
-        for alert in self._alerts.values():
+        self._inhibition = Inhibition(configuration.inhibit_rules, self._alerts)
+        for alert in self._alerts:
             self._note(self._groups.insert(alert, now), now)
         self._wake.set()
         if before is not configuration:
@@ -160,7 +161,7 @@ class AlertManager:
 
     # -- alerts
 
-    async def receive(self, reports: Sequence[Report]) -> None:
+    async def receive(self, reports: Sequence[Reported]) -> None:
         """Take alerts in; what is new is on stable storage once this returns.
 
         Raises `InvalidAlertError` for the first that is invalid, `AlertingFullError` and
@@ -185,10 +186,12 @@ class AlertManager:
         if refused is not None:
             raise refused
 
-    def _take_in(self, report: Report, now: Moment) -> bool:
+    def _take_in(self, report: Reported, now: Moment) -> bool:
         """Whether it says something new."""
-        new = accepted(report, now.wall_us, self.configuration.resolve_timeout_us)
-        known = self._alerts.get(new.fingerprint)
+        timeout_us = self.configuration.resolve_timeout_us
+        known = self._alerts.of_labels(report.labels)
+        new = accepted(report, now.wall_us, timeout_us, known)
+        known = known or self._alerts.get(new.fingerprint)
         if known is None and len(self._alerts) >= MAX_ALERTS:
             raise AlertingFullError(f"{MAX_ALERTS:,} alerts are kept")
         alert = taken_in(known, new, now.wall_us)
@@ -210,7 +213,7 @@ class AlertManager:
         )
 
     def _hold(self, alert: Alert) -> None:
-        self._alerts[alert.fingerprint] = alert
+        self._alerts.put(alert)
         self._inhibition.put(alert)
 
     def _note(self, groups: Iterable[Group], now: Moment) -> None:
@@ -225,14 +228,14 @@ class AlertManager:
     def alerts(self) -> list[Alert]:
         """Those that fire, by fingerprint."""
         now_us = self._clock.now_us()
-        found = [alert for alert in self._alerts.values() if not alert.resolved_at(now_us)]
+        found = [alert for alert in self._alerts if not alert.resolved_at(now_us)]
         return sorted(found, key=lambda alert: alert.fingerprint)
 
     async def in_turns(self) -> AsyncIterator[list[Alert]]:
         """Those that fire, by fingerprint, in pages; others have their turn between these."""
         now_us = self._clock.now_us()
         shelves: dict[str, list[Alert]] = defaultdict(list)
-        for place, (fingerprint, alert) in enumerate(list(self._alerts.items()), 1):
+        for place, (fingerprint, alert) in enumerate(list(self._alerts.by_fingerprint.items()), 1):
             if place % SORTED_AT_ONCE == 0:
                 await asyncio.sleep(0)
             if not alert.resolved_at(now_us):
@@ -272,7 +275,7 @@ class AlertManager:
     def with_labels(self, labels: Labels) -> list[Alert]:
         """Those that have all of these labels."""
         wanted = labels.items()
-        return [alert for alert in self._alerts.values() if wanted <= alert.labels.items()]
+        return [alert for alert in self._alerts if wanted <= alert.labels.items()]
 
     def group_of(self, route: Route, labels: Labels) -> Group | None:
         """That of these labels on a route."""
@@ -327,7 +330,10 @@ class AlertManager:
             stored = msgspec.structs.replace(alert, updated_us=alert.ends_us)
             self._book.waiting.alerts[alert.fingerprint] = stored
         try:
-            shown = await in_order(flush.alerts)
+            shown = flush.alerts
+            if not flush.in_order:
+                shown = await in_order(shown)
+                groups.keep_order(flush.group, shown)
             if (flapping := self.options.flapping) is not None:
                 shown = flapping.damped(shown, flush.moment.wall_us)
             flush = flush._replace(alerts=shown)
@@ -379,13 +385,13 @@ class AlertManager:
         self.silencing.renew()
         waiting.timers |= dict.fromkeys(self._groups.drop_empty())
         in_groups = self._groups.holding()
-        for alert in list(self._alerts.values()):
+        for alert in list(self._alerts):
             is_old = alert.resolved_at(now_us - RESOLVED_US)
             if is_old and alert.fingerprint not in in_groups:
-                del self._alerts[alert.fingerprint]
+                self._alerts.drop(alert)
                 self._inhibition.drop(alert)
                 waiting.alerts[alert.fingerprint] = None
-        self.notifier.sweep(self._alerts, now_us)
+        self.notifier.sweep(self._alerts.by_fingerprint, now_us)
         self.silencing.drop_expired(now_us - self.options.retention_us)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -28,8 +28,31 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     value: str = ""
 
 
-def accepted(report: Report, now_us: int, resolve_timeout_us: int) -> Alert:
-    """The alert that a report is of. Raises `InvalidAlertError`."""
+class Reported(Protocol):
+    """What a sender says, in whatever form it has that: see `Report`."""
+
+    @property
+    def labels(self) -> Mapping[str, str]: ...
+    @property
+    def annotations(self) -> Mapping[str, str]: ...
+    @property
+    def starts_us(self) -> int | None: ...
+    @property
+    def ends_us(self) -> int | None: ...
+    @property
+    def generator_url(self) -> str: ...
+    @property
+    def value(self) -> str: ...
+
+
+def accepted(
+    report: Reported, now_us: int, resolve_timeout_us: int, known: Alert | None = None
+) -> Alert:
+    """The alert that a report is of. Raises `InvalidAlertError`.
+
+    `known` is what was accepted before with the very same labels (`KnownAlerts.of_labels`): texts
+    that are the same objects are not checked again.
+    """
     starts_us = report.starts_us
     if starts_us is None:
         starts_us = now_us if report.ends_us is None else report.ends_us
@@ -39,13 +62,9 @@ def accepted(report: Report, now_us: int, resolve_timeout_us: int) -> Alert:
     ends_us = max(1, ends_us)  # 0 is no end
     if len(report.generator_url) > MAX_URL:
         raise InvalidAlertError(f"has over {MAX_URL:,} characters", where="generatorURL")
-    labels = report.labels
-    if "" in labels.values():
-        labels = {name: value for name, value in labels.items() if value}
-    if not labels:
-        raise InvalidAlertError("at least one label pair required", where="labels")
-    _check(labels, "labels")
-    _check(report.annotations, "annotations")
+    labels = known.labels if known is not None else _labels(report)
+    if known is None or report.annotations is not known.annotations:
+        _check(report.annotations, "annotations")
     return Alert(
         labels=labels,
         annotations=report.annotations,
@@ -55,8 +74,19 @@ def accepted(report: Report, now_us: int, resolve_timeout_us: int) -> Alert:
         generator_url=report.generator_url,
         value=report.value,
         is_timeout=report.ends_us is None,
-        fingerprint=fingerprint(labels),
+        fingerprint=known.fingerprint if known is not None else fingerprint(labels),
     )
+
+
+def _labels(report: Reported) -> Mapping[str, str]:
+    """Without those that are empty."""
+    labels = report.labels
+    if "" in labels.values():
+        labels = {name: value for name, value in labels.items() if value}
+    if not labels:
+        raise InvalidAlertError("at least one label pair required", where="labels")
+    _check(labels, "labels")
+    return labels
 
 
 def _check(pairs: Mapping[str, str], where: str) -> None:

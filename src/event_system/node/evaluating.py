@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Final, Protocol
+from collections.abc import Sequence
+from typing import Final
 
 from event_system.alerting.manager import AlertManager
-from event_system.alerting.reports import Report
+from event_system.alerting.reports import Reported
 from event_system.kernel.errors import EventSystemError, InvalidAlertError
 from event_system.kernel.records import Records
 from event_system.kernel.tasks import end
@@ -16,23 +16,6 @@ from event_system.node.watching import Asked, Watching
 
 REST_SECONDS: Final = 5.0
 _log: Final = logging.getLogger(__name__)
-
-
-class Reported(Protocol):
-    """A `rules.ports.AlertReport`, without what that loads."""
-
-    @property
-    def labels(self) -> Mapping[str, str]: ...
-    @property
-    def annotations(self) -> Mapping[str, str]: ...
-    @property
-    def starts_us(self) -> int: ...
-    @property
-    def ends_us(self) -> int: ...
-    @property
-    def generator_url(self) -> str: ...
-    @property
-    def value(self) -> str: ...
 
 
 class OwnAlerting:
@@ -45,20 +28,9 @@ class OwnAlerting:
         if self._manager is None:
             return
         try:
-            await self._manager.receive([_report(each) for each in reports])
+            await self._manager.receive(reports)
         except InvalidAlertError as error:  # it would be the next time, too
             _log.error("an alert of a rule is left out: %s", error.detail)
-
-
-def _report(given: Reported) -> Report:
-    return Report(
-        labels=given.labels,
-        annotations=given.annotations,
-        starts_us=given.starts_us,
-        ends_us=given.ends_us,
-        generator_url=given.generator_url,
-        value=given.value,
-    )
 
 
 class Evaluating:

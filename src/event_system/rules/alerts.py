@@ -6,8 +6,10 @@ The algorithm is that of Prometheus' `rules/alerting.go`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
+
+import msgspec
+from msgspec.structs import replace
 
 from event_system.kernel.errors import RuleFailedError
 from event_system.promql.engine import Answer
@@ -21,8 +23,7 @@ Texts: TypeAlias = Callable[[Labels, float], tuple[Labels, Labels]]
 """Labels and annotations of the alert of a row and its value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(msgspec.Struct, frozen=True, gc=False):
     """One alert. Moments are milliseconds since 1970.
 
     `active_ms` is since when its row has been there, `held_ms` since when it has been gone while
@@ -51,7 +52,8 @@ def advanced(
     """The alerts after an evaluation, by their labels.
 
     `spares` says that alerts whose rows are gone stay what they are: the series of a node that has
-    just started have gaps. A clock that was set back moves no moment into the future. Raises
+    just started have gaps. A clock that was set back moves no moment into the future. An alert, its
+    labels and its annotations are the objects that they were where they say the same. Raises
     `RuleFailedError` where two rows become alerts of the same labels.
     """
     found: dict[Labels, Alert] = {}
@@ -64,6 +66,9 @@ def advanced(
                 "alert labels"
             )
         known = before.get(labels)
+        if known is not None:
+            labels = known.labels
+            annotations = known.annotations if annotations == known.annotations else annotations
         found[labels] = _there(rule, known, (labels, annotations), value, now_ms)
     for labels, alert in before.items():
         if labels not in found and (kept := _gone(rule, alert, now_ms, spares=spares)) is not None:
@@ -79,6 +84,8 @@ def _there(
     now_ms: int,
 ) -> Alert:
     """An alert whose row is there."""
+    if known is not None and _fires_on(known, texts, value, now_ms):
+        return known
     if known is None or known.state == "resolved":
         since_ms, fired_ms = now_ms, None
     else:
@@ -87,6 +94,18 @@ def _there(
         return Alert(*texts, value, since_ms, "pending")
     fired_ms = now_ms if fired_ms is None else min(fired_ms, now_ms)
     return Alert(*texts, value, since_ms, "firing", fired_ms)
+
+
+def _fires_on(known: Alert, texts: tuple[Labels, Labels], value: float, now_ms: int) -> bool:
+    """Whether there is nothing new about an alert whose row is there."""
+    return (
+        known.state == "firing"
+        and known.value == value
+        and known.annotations is texts[1]
+        and known.held_ms is None
+        and known.fired_ms is not None
+        and max(known.active_ms, known.fired_ms) <= now_ms
+    )
 
 
 def _gone(rule: AlertingRule, alert: Alert, now_ms: int, *, spares: bool) -> Alert | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 from zlib import crc32
 
 from event_system.promql.ports import Labels
@@ -13,7 +13,7 @@ from event_system.rules.evaluation import SPARED, GroupState, RuleState
 from event_system.rules.keeping import Kept, alert_key, changes, rule_keys
 from event_system.rules.model import Group, RecordingRule
 from event_system.rules.ports import AlertReport
-from event_system.rules.telling import Teller
+from event_system.rules.telling import Teller, Told
 from event_system.rules.texts import NOWHERE, Place
 
 LATE_TURNS: Final = 3
@@ -21,6 +21,14 @@ LATE_MS: Final = 60_000
 """A group that is late is late by so many intervals, and by so much time at least."""
 AFTER_ROUND_MS: Final = 100
 """So long after its moment a round of samples has begun, but on a machine that is very busy."""
+
+
+class Due(NamedTuple):
+    """An alert of the rule of that number that is to be told."""
+
+    number: int
+    alert: Alert
+    report: AlertReport
 
 
 class GroupRun:
@@ -43,7 +51,7 @@ class GroupRun:
         self.failing: dict[int, int] = {}
         self.keys = rule_keys(group)
         self._teller = Teller(place, self.interval_ms)
-        self._told: list[dict[Labels, int]] = [{} for _ in group.rules]
+        self._told: list[dict[Labels, Told]] = [{} for _ in group.rules]
         self._began_ms: int | None = None
         self._taken_ms: int | None = None
         spread_ms = crc32(f"{group.file};{group.name}".encode())
@@ -102,26 +110,25 @@ class GroupRun:
         for labels in told.keys() - alerts.keys():
             del told[labels]
 
-    def due(self, now_ms: int) -> list[tuple[int, Alert]]:
-        """The alerts that are to be told now, with their rules' numbers.
+    def due(self, now_ms: int) -> list[Due]:
+        """The alerts that are to be told now.
 
         Also those of a rule that failed: a query without an answer ends no alert.
         """
-        return [
-            (number, alert)
-            for number, state in enumerate(self.state.rules)
-            for alert in self._teller.due(state.alerts.values(), self._told[number], now_ms)
-        ]
+        found = []
+        for number, state in enumerate(self.state.rules):
+            query, told = self.state.group.rules[number].query, self._told[number]
+            for alert in state.alerts.values():
+                last = told.get(alert.labels)
+                if self._teller.is_due(alert, None if last is None else last.at_ms, now_ms):
+                    report = self._teller.report(alert, query, now_ms, last)
+                    found.append(Due(number, alert, report))
+        return found
 
-    def reports(self, due: list[tuple[int, Alert]], now_ms: int) -> list[AlertReport]:
-        """What is told of alerts."""
-        rules = self.state.group.rules
-        return [self._teller.report(alert, rules[n].query, now_ms) for n, alert in due]
-
-    def note(self, due: list[tuple[int, Alert]], now_ms: int) -> None:
+    def note(self, due: list[Due], now_ms: int) -> None:
         """These have been told."""
-        for number, alert in due:
-            self._told[number][alert.labels] = now_ms
+        for number, alert, report in due:
+            self._told[number][alert.labels] = Told(now_ms, alert, report)
 
     def restore(self, number: int, kept: Mapping[str, Kept]) -> None:
         """Give a rule the alerts that were stored of it."""
@@ -147,7 +154,9 @@ class GroupRun:
     def _take_alerts(self, number: int, old: GroupRun, place: int) -> None:
         state = old.state.rules[place]
         self.state.rules[number] = state
-        self._told[number] = old._told[place]
+        # the node's address and labels may be others by now
+        told = {labels: each._replace(report=None) for labels, each in old._told[place].items()}
+        self._told[number] = told
         old.state.rules[place] = replace(state, alerts={})
 
     def _take_series(self, number: int, old: GroupRun, place: int) -> None:

@@ -109,6 +109,8 @@ def changes(
     }
     for labels, alert in now.items():
         was = before.get(labels)
+        if was is alert:
+            continue
         if was is None or _moments(was) != _moments(alert):
             found[alert_key(rule_key, labels)] = Kept.of(alert, query)
     return found

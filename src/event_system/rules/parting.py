@@ -50,9 +50,8 @@ class Parting:
         """What is to be told now."""
         found = {}
         for key, kept in self._kept.items():
-            told = {kept.labels: self._told[key]} if key in self._told else {}
-            for alert in self._teller.due([kept.alert], told, now_ms):
-                found[key] = self._teller.report(alert, kept.query, now_ms)
+            if self._teller.is_due(kept.alert, self._told.get(key), now_ms):
+                found[key] = self._teller.report(kept.alert, kept.query, now_ms)
         return found
 
     def note(self, keys: Mapping[str, AlertReport], now_ms: int) -> None:

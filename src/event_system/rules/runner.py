@@ -195,7 +195,7 @@ class RuleRunner:
         if not await self._store():
             return
         due = run.due(moment_ms)
-        if due and await self._tell(run.reports(due, moment_ms)):
+        if due and await self._tell([each.report for each in due]):
             run.note(due, moment_ms)
 
     def _say_what_fails(self, run: GroupRun, before: Sequence[RuleState]) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple, TypeAlias
 
 from event_system.gotemplate.functions import shortest
-from event_system.promql.ports import Labels
 from event_system.rules.alerts import Alert
 from event_system.rules.functions import table_link
 from event_system.rules.ports import AlertReport
@@ -17,6 +16,16 @@ RESEND_MS: Final = 60_000
 """How often an alert is told again that fires, or has been over for a short time."""
 _LOST: Final = 4
 """Tellings that may get lost before an alert counts as over."""
+_Texts: TypeAlias = tuple[Mapping[str, str], Mapping[str, str], str, str]
+"""Labels, annotations, the link and the value of a report."""
+
+
+class Told(NamedTuple):
+    """An alert as it was told last; without the `report` where that was by another group's teller."""
+
+    at_ms: int
+    alert: Alert
+    report: AlertReport | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +36,10 @@ class Teller:
     interval_ms: int
     resend_ms: int = RESEND_MS
 
-    def due(
-        self, alerts: Iterable[Alert], told: Mapping[Labels, int], now_ms: int
-    ) -> Iterator[Alert]:
-        """Those that are to be told; `told` is when each was told last."""
-        for alert in alerts:
-            if alert.state != "pending" and self._is_due(alert, told.get(alert.labels), now_ms):
-                yield alert
-
-    def _is_due(self, alert: Alert, told_ms: int | None, now_ms: int) -> bool:
+    def is_due(self, alert: Alert, told_ms: int | None, now_ms: int) -> bool:
+        """Whether it is to be told; `told_ms` is when it was told last."""
+        if alert.state == "pending":
+            return False
         if told_ms is None or told_ms > now_ms:  # a clock was set back
             return True
         changed_ms = alert.fired_ms if alert.resolved_ms is None else alert.resolved_ms
@@ -43,17 +47,28 @@ class Teller:
             return True
         return told_ms + self.resend_ms < now_ms
 
-    def report(self, alert: Alert, query: str, now_ms: int) -> AlertReport:
-        """What is told of an alert that is firing or resolved."""
+    def report(
+        self, alert: Alert, query: str, now_ms: int, told: Told | None = None
+    ) -> AlertReport:
+        """What is told of an alert that is firing or resolved, told before as `told`.
+
+        What says the same as then are the same objects.
+        """
         ends_ms = alert.resolved_ms
         if ends_ms is None:
             ends_ms = now_ms + _LOST * max(self.interval_ms, self.resend_ms)
         starts_ms = ends_ms if alert.fired_ms is None else min(alert.fired_ms, ends_ms)
-        return AlertReport(
-            {**self.place.labels, **dict(alert.labels)},
-            dict(alert.annotations),
-            starts_ms * 1000,
-            ends_ms * 1000,
-            f"{self.place.url}{table_link(query)}",
-            shortest(alert.value),
-        )
+        labels, annotations, url, value = self._texts(alert, query, told)
+        return AlertReport(labels, annotations, starts_ms * 1000, ends_ms * 1000, url, value)
+
+    def _texts(self, alert: Alert, query: str, told: Told | None) -> _Texts:
+        report = None if told is None or told.alert.labels is not alert.labels else told.report
+        if told is None or report is None:
+            labels: Mapping[str, str] = {**self.place.labels, **dict(alert.labels)}
+            url = f"{self.place.url}{table_link(query)}"
+            return labels, dict(alert.annotations), url, shortest(alert.value)
+        if told.alert is alert:
+            return report.labels, report.annotations, report.generator_url, report.value
+        same = told.alert.annotations is alert.annotations
+        annotations = report.annotations if same else dict(alert.annotations)
+        return report.labels, annotations, report.generator_url, shortest(alert.value)

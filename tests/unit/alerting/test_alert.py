@@ -79,6 +79,36 @@ def report(**members: object) -> Report:
     return Report(**{"labels": {"a": "b"}, **members})  # type: ignore[arg-type]
 
 
+texts = st.dictionaries(st.sampled_from(["a", "b", "0"]), st.sampled_from(["", "x", "y" * 70_000]))
+moments = st.none() | st.integers(-100, 100).map(lambda seconds: NOW + seconds * SECOND)
+
+
+@given(texts, texts, moments, moments, st.booleans())
+def test_a_report_with_the_same_objects_is_taken_like_one_with_equal_ones(
+    labels: dict[str, str],
+    annotations: dict[str, str],
+    starts_us: int | None,
+    ends_us: int | None,
+    is_same: bool,
+) -> None:
+    def outcome(given: Report, known: Alert | None) -> Alert | str:
+        try:
+            return accepted(given, NOW, SECOND, known)
+        except InvalidAlertError as error:
+            return error.detail
+
+    try:
+        known = accepted(report(labels=labels), NOW - SECOND, SECOND)
+    except InvalidAlertError:
+        return
+    found = known.annotations if is_same else annotations
+    again = report(
+        labels=known.labels, annotations=found, starts_us=starts_us, ends_us=ends_us, value="1"
+    )
+
+    assert outcome(again, known) == outcome(again, None)
+
+
 def test_without_moments_an_alert_begins_now_and_ends_after_the_timeout() -> None:
     found = accepted(report(), NOW, 300 * SECOND)
 

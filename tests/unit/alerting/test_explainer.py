@@ -78,7 +78,7 @@ async def until(world: World, at_us: int) -> int:
 
 async def compare(doings: list[tuple[str, str]], world: World) -> None:
     await play(world, doings)
-    for alert in list(world.manager._alerts.values()):
+    for alert in list(world.manager._alerts):
         if (view := view_of(world, alert)) is None:
             continue
         flush_us, channel = view

@@ -56,6 +56,42 @@ def test_after_that_it_is_due_at_every_interval() -> None:
     assert groups.next_due_us() == 130 * SECOND
 
 
+def test_what_comes_later_takes_its_place_in_the_order() -> None:
+    groups = Groups(ROUTE)
+    groups.insert(new(0, alertname="x", host="b"), moment(0))
+    (flush,) = groups.take_due(moment(10))
+    assert not flush.in_order
+    groups.keep_order(flush.group, flush.alerts)
+    groups.end(flush, told=True)
+    groups.insert(new(20, alertname="x", host="b"), moment(20))  # is known
+    (flush,) = groups.take_due(moment(70))
+    assert flush.in_order
+    groups.insert(new(70, alertname="x", host="a"), moment(70))
+    groups.keep_order(flush.group, flush.alerts)
+    groups.end(flush, told=True)
+    (flush,) = groups.take_due(moment(130))
+
+    assert not flush.in_order
+    assert [each.labels["host"] for each in flush.alerts] == ["b", "a"]
+    groups.keep_order(flush.group, flush.alerts[::-1])
+    groups.end(flush, told=True)
+    (flush,) = groups.take_due(moment(190))
+    assert flush.in_order
+    assert [each.labels["host"] for each in flush.alerts] == ["a", "b"]
+
+
+def test_an_alert_that_has_left_its_groups_comes_back_into_those_of_its_labels() -> None:
+    groups = Groups(ROUTE)
+    groups.insert(new(0), moment(0))
+    assert names(groups, 10) == [["x"]]
+    groups.insert(new(20, ends=20), moment(20))
+    assert names(groups, 70) == [["x"]]
+    assert len(groups.drop_empty()) == 1
+    assert [group.labels for group in groups.insert(new(80), moment(80))] == [{"alertname": "x"}]
+
+    assert names(groups, 90) == [["x"]]
+
+
 def test_an_alert_that_has_waited_elsewhere_is_told_at_once() -> None:
     groups = Groups(ROUTE)
     groups.insert(new(-30), moment(0))

@@ -1,0 +1,50 @@
+"""The alerts that are known: by fingerprint, and by the very labels that they were reported with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from event_system.alerting.alert import Alert
+from event_system.alerting.labels import Labels
+
+
+class KnownAlerts:
+    """Alerts by their fingerprints, the newest state of each.
+
+    Whoever reports an alert again with the same mapping of labels as before, and has not changed
+    it, is spared that it is checked and hashed anew.
+    """
+
+    def __init__(self) -> None:
+        self.by_fingerprint: dict[str, Alert] = {}
+        self._fingerprints: dict[
+            int, str
+        ] = {}  # by `id` of labels that are held here: no others have it
+
+    def __len__(self) -> int:
+        return len(self.by_fingerprint)
+
+    def __iter__(self) -> Iterator[Alert]:
+        return iter(self.by_fingerprint.values())
+
+    def get(self, fingerprint: str) -> Alert | None:
+        """One by its fingerprint."""
+        return self.by_fingerprint.get(fingerprint)
+
+    def of_labels(self, labels: Labels) -> Alert | None:
+        """The one whose labels are this very object; None also where equal ones are known."""
+        return self.by_fingerprint.get(self._fingerprints.get(id(labels), ""))
+
+    def put(self, alert: Alert) -> None:
+        """The newest state of an alert."""
+        known = self.by_fingerprint.get(alert.fingerprint)
+        if known is None or known.labels is not alert.labels:
+            if known is not None:
+                self._fingerprints.pop(id(known.labels), None)
+            self._fingerprints[id(alert.labels)] = alert.fingerprint
+        self.by_fingerprint[alert.fingerprint] = alert
+
+    def drop(self, alert: Alert) -> None:
+        """Forget one that is known."""
+        known = self.by_fingerprint.pop(alert.fingerprint)
+        self._fingerprints.pop(id(known.labels), None)
