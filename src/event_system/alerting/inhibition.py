@@ -52,6 +52,8 @@ class Inhibition:
 
     def put(self, alert: Alert) -> None:
         """Take note of an alert, firing or resolved."""
+        if not self._rules:
+            return
         if (numbers := self._as_source.get(alert.fingerprint)) is None:
             numbers = self._as_source[alert.fingerprint] = self._having(alert.labels)
             self._source_count += bool(numbers)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator
+from typing import Final
 
 from event_system.alerting.alert import Alert
 from event_system.alerting.labels import Labels
+
+SORTED_AT_ONCE: Final = 5_000
+PAGE: Final = 200
 
 
 class KnownAlerts:
@@ -17,9 +23,8 @@ class KnownAlerts:
 
     def __init__(self) -> None:
         self.by_fingerprint: dict[str, Alert] = {}
-        self._fingerprints: dict[
-            int, str
-        ] = {}  # by `id` of labels that are held here: no others have it
+        # by `id` of labels that are held here: no others have it
+        self._fingerprints: dict[int, str] = {}
 
     def __len__(self) -> int:
         return len(self.by_fingerprint)
@@ -48,3 +53,20 @@ class KnownAlerts:
         """Forget one that is known."""
         known = self.by_fingerprint.pop(alert.fingerprint)
         self._fingerprints.pop(id(known.labels), None)
+
+    async def pages(self, now_us: int) -> AsyncIterator[list[Alert]]:
+        """Those that fire, by fingerprint, with turns for others between the pages."""
+        shelves: dict[str, list[Alert]] = defaultdict(list)
+        for place, (fingerprint, alert) in enumerate(list(self.by_fingerprint.items()), 1):
+            if place % SORTED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+            if not alert.resolved_at(now_us):
+                shelves[fingerprint[:2]].append(alert)
+        page: list[Alert] = []
+        for shelf in sorted(shelves):
+            page += sorted(shelves[shelf], key=lambda alert: alert.fingerprint)
+            while len(page) >= PAGE:
+                yield page[:PAGE]
+                page = page[PAGE:]
+                await asyncio.sleep(0)
+        yield page

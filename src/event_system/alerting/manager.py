@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -41,7 +40,6 @@ from event_system.kernel.tasks import end
 MAX_ALERTS: Final = 200_000
 AT_ONCE: Final = 200
 """Alerts that are taken in before others have their turn: some 10 ms."""
-SORTED_AT_ONCE: Final = 5_000
 SWEEP_SECONDS: Final = 30.0
 WRITE_SECONDS: Final = 1.0
 RESOLVED_US: Final = 900_000_000
@@ -231,23 +229,9 @@ class AlertManager:
         found = [alert for alert in self._alerts if not alert.resolved_at(now_us)]
         return sorted(found, key=lambda alert: alert.fingerprint)
 
-    async def in_turns(self) -> AsyncIterator[list[Alert]]:
+    def in_turns(self) -> AsyncIterator[list[Alert]]:
         """Those that fire, by fingerprint, in pages; others have their turn between these."""
-        now_us = self._clock.now_us()
-        shelves: dict[str, list[Alert]] = defaultdict(list)
-        for place, (fingerprint, alert) in enumerate(list(self._alerts.by_fingerprint.items()), 1):
-            if place % SORTED_AT_ONCE == 0:
-                await asyncio.sleep(0)
-            if not alert.resolved_at(now_us):
-                shelves[fingerprint[:2]].append(alert)
-        page: list[Alert] = []
-        for shelf in sorted(shelves):
-            page += sorted(shelves[shelf], key=lambda alert: alert.fingerprint)
-            while len(page) >= AT_ONCE:
-                yield page[:AT_ONCE]
-                page = page[AT_ONCE:]
-                await asyncio.sleep(0)
-        yield page
+        return self._alerts.pages(self._clock.now_us())
 
     def trouble(self) -> str:
         """What keeps alerting from its work now; "" where nothing does."""

@@ -35,11 +35,13 @@ async def rows_of(changes: Changes) -> records.Changes:
         (RECURRING, changes.recurring),
         (NOTES, changes.notes),
     ):
-        items = list(rows.items())
+        if not rows:
+            continue
+        items, found[kind] = list(rows.items()), {}
         for start in range(0, len(items), AT_ONCE):
-            some = dict(items[start : start + AT_ONCE])
-            found.setdefault(kind, {}).update(records.encoded(some))
-            await asyncio.sleep(0)
+            if start:
+                await asyncio.sleep(0)
+            found[kind] |= records.encoded(dict(items[start : start + AT_ONCE]))
     return found
 
 

@@ -15,7 +15,6 @@ from event_system.rules.alerts import RESOLVED_KEPT_MS, Alert
 from event_system.rules.keeping import KIND
 from event_system.rules.model import AlertingRule, Group, RecordingRule, Rule
 from event_system.rules.ports import AlertReport
-from event_system.rules.texts import Place
 from tests.support.rules_world import HOUR_MS, INTERVAL_MS, MINUTE_MS, PLACE, SECOND_MS, World
 
 THERE = {"a": 1.0}
@@ -102,33 +101,6 @@ async def test_it_counts_as_firing_for_four_intervals(world: World) -> None:
 
     (report,) = world.told.take()
     assert report.ends_us == world.clock.us + 4 * INTERVAL_MS * 1000
-
-
-async def test_what_is_told_again_is_the_same_object_until_it_says_something_else(
-    world: World,
-) -> None:
-    await world.begin(group(high()))
-    await world.evaluate(0, {"a": 1.0})
-    await world.evaluate(2 * MINUTE_MS, {"a": 1.0})
-    await world.evaluate(2 * MINUTE_MS, {"a": 2.0})
-    first, again, other = world.told.take()
-
-    assert first.labels is again.labels is other.labels
-    assert first.annotations is again.annotations
-    assert (again.value, other.value) == ("1", "2")
-    assert [dict(each.annotations) for each in (again, other)] == [{"value": "1"}, {"value": "2"}]
-
-
-async def test_the_place_of_the_node_is_told_as_it_is_by_now(world: World) -> None:
-    await world.begin(group(high()))
-    await world.evaluate(0, THERE)
-    moved = Place({"region": "us"}, "http://other:8080")
-    await world.runner.replace([group(high())], INTERVAL_MS, moved)
-    await world.evaluate(2 * MINUTE_MS, THERE)
-    before, after = world.told.take()
-
-    assert (before.labels["region"], after.labels["region"]) == ("eu", "us")
-    assert after.generator_url.startswith(moved.url)
 
 
 async def test_its_end_is_told_at_once_and_again_for_15_minutes(world: World) -> None:

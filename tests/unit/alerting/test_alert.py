@@ -27,6 +27,16 @@ def test_fingerprints_are_those_of_prometheus() -> None:
     assert fingerprint(labels) == "34df103164c4e7ba"
 
 
+@given(st.dictionaries(st.text(max_size=5), st.text() | st.text().map(lambda text: 80 * text)))
+def test_fingerprints_are_fnv_of_names_and_values(labels: dict[str, str]) -> None:
+    found = 14695981039346656037
+    for text in (text for pair in sorted(labels.items()) for text in pair):
+        for byte in (*text.encode("utf-8", "replace"), 0xFF):
+            found = (found ^ byte) * 1099511628211 % 2**64
+
+    assert fingerprint(labels) == f"{found:016x}"
+
+
 @given(alerts(), alerts())
 def test_the_earliest_start_and_the_newest_annotations_win(one: Alert, other: Alert) -> None:
     found = merged(one, other, NOW)
