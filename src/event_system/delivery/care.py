@@ -48,14 +48,21 @@ async def show(event: Event, lane: Lane, slot: Slot, shared: Shared) -> None:
 
 
 def with_suspicion(handle: Handling, lane: Lane, shared: Shared) -> Handling:
-    """The same for events of a lane that has failures: suspects wait for their turn."""
+    """The same for events of a lane that has failures: suspects wait for their turn.
+
+    One that is handled is shown no more when the turn of the next one comes: else it would be
+    charged with that one's deed, as its cursor may not be saved yet.
+    """
 
     async def handle_in_turn(event: Event, slot: Slot, started: float) -> BaseException | None:
         if not is_suspect(lane.failed.get(event.offset)):
             return await handle(event, slot, started)
         async with in_turn(lane.cell, slot, shared):
             shared.cells[lane.cell] = event.offset
-            return await handle(event, slot, shared.watch.monotonic())
+            error = await handle(event, slot, shared.watch.monotonic())
+            shared.cells[lane.cell] = 0
+            await shared.board.show(lane.cell, 0)
+            return error
 
     return handle_in_turn
 

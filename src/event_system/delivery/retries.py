@@ -187,12 +187,12 @@ class RetryPump:
                         failure = await retrier.retry(event, parked.attempts, slot)
                     finally:
                         cells[cell] = 0
-                if failure is None:
-                    self._done.append((retrier.name, event.offset))
-                else:
-                    self._failures.append(failure)
-                if wary or self._shared.watch.monotonic() - self._saved > SAVE_SECONDS:
-                    await self._save()
+                    if failure is None:
+                        self._done.append((retrier.name, event.offset))
+                    else:
+                        self._failures.append(failure)
+                    if wary or self._shared.watch.monotonic() - self._saved > SAVE_SECONDS:
+                        await self._save()  # before the next suspect: that one may end the process
                 await asyncio.sleep(0)
             if wary:
                 await board.show(cell, 0)

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from event_system.delivery import care, saving
 from event_system.delivery.care import WARY_EVENTS
-from event_system.delivery.ports import DEAD
+from event_system.delivery.ports import DEAD, RetryStore
 from event_system.events.event import Event
 from event_system.events.listener import Listener
 from event_system.events.ports import Transaction
 from event_system.events.retry import Retry
+from event_system.kernel.lanes import lane_of, subject_key
 from tests.support.delivery import feed
 from tests.support.journal import Journal, listener
+from tests.support.memory_log import MemoryLog
+from tests.support.rows import LANES, row
 from tests.support.sharing import Crew
 from tests.support.waiting import until
 
 POISON = 3
 TWICE = Retry(attempts=2, base=0.01, cap=0.01)
+LONG_SECONDS = 3_600.0
 ENDED = "the process ended while the handler ran"
 
 
@@ -97,6 +103,78 @@ async def test_a_retry_that_ends_node_after_node_is_dead_after_its_attempts(tmp_
         (failure,) = await crew["d"].store.failures_of(1)
     assert (failure.state, failure.attempts) == (DEAD, 3)
     assert tries == ["a", "a", "b", "c"]
+
+
+async def test_a_handled_suspect_is_not_charged_with_the_deed_of_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saving, "SAVE_SECONDS", LONG_SECONDS)
+    monkeypatch.setattr(care, "TURN_SECONDS", LONG_SECONDS)
+    met: list[str] = []
+    last: list[int] = []
+
+    def listeners(node: str) -> Sequence[Listener]:
+        async def handle(event: Event) -> None:
+            met.append(node)
+            if node == "c" and met.count("c") == LANES:
+                last.append(event.offset)
+            if node in "ab" or event.offset in last:
+                await asyncio.Event().wait()
+
+        return [listener(handle, retry=TWICE)]
+
+    async with Crew(tmp_path, listeners, names="abcd") as crew:
+        one_of_each_lane(crew.log)
+        await crew["a"].dispatcher.sharing.take(crew.everything)
+        for node, heir in pairwise("abcd"):
+            await until(lambda node=node: met.count(node) == LANES)  # type: ignore[misc]
+            await crew[node].dispatcher.sharing.abandon()
+            await crew[heir].dispatcher.sharing.take(crew.everything, forsaken=crew.everything)
+        found = [await crew["d"].store.failures_of(offset) for offset in range(1, LANES + 1)]
+    assert [each.offset for each in chain(*found) if each.state == DEAD] == last
+
+
+async def test_a_retried_suspect_is_settled_before_the_next_one_begins(tmp_path: Path) -> None:
+    steps: list[str] = []
+
+    def listeners(node: str) -> Sequence[Listener]:
+        async def handle(event: Event) -> None:
+            steps.append(node)
+            if node == "a" and steps.count("a") <= LANES:
+                raise ValueError("parks it")
+            if node in "ab":
+                await asyncio.Event().wait()
+
+        return [listener(handle, retry=Retry(attempts=3, base=0.01, cap=0.01))]
+
+    async with Crew(tmp_path, listeners, names="abc") as crew:
+        one_of_each_lane(crew.log)
+        await crew["a"].dispatcher.sharing.take(crew.everything)
+        for node, heir, count in (("a", "b", 2 * LANES), ("b", "c", LANES)):
+            await until(lambda n=node, many=count: steps.count(n) == many)  # type: ignore[misc]
+            await crew[node].dispatcher.sharing.abandon()
+            _note_settling(crew[heir].store.retries, steps)
+            await crew[heir].dispatcher.sharing.take(crew.everything, forsaken=crew.everything)
+        await until(lambda: steps.count("settled") == LANES)
+    assert [step for step in steps if step in {"c", "settled"}] == ["c", "settled"] * LANES
+
+
+def one_of_each_lane(log: MemoryLog) -> None:
+    subjects = {lane_of(subject_key(f"s{n}"), LANES): f"s{n}" for n in range(10 * LANES)}
+    rows = [row(f"e{lane}", subject=subject) for lane, subject in subjects.items()]
+    assert len(rows) == LANES
+    log.submit(rows, lambda appended: None)
+
+
+def _note_settling(store: RetryStore, steps: list[str]) -> None:
+    """Let it be noted when outcomes of retries are saved."""
+    settle = store.settle
+
+    async def settle_and_note(*outcomes: Any) -> None:
+        await settle(*outcomes)
+        steps.append("settled")
+
+    store.settle = settle_and_note  # type: ignore[method-assign]
 
 
 async def test_only_the_first_events_are_handled_with_care(tmp_path: Path) -> None:
