@@ -92,15 +92,26 @@ class Crew:
         self, directory: Path, listeners: Callable[[str], Iterable[Listener]], names: str = "ab"
     ) -> None:
         self.log = MemoryLog()
-        marks = Marks()
-        wall: dict[str, int] = {}
+        self._directory = directory
+        self._listeners = listeners
+        self._marks = Marks()
+        self._wall: dict[str, int] = {}
         self.boards: dict[str, SharedBoard] = {}
         self.benches: dict[str, Bench] = {}
         for name in names:
             (directory / name).mkdir()
-            store = SharedState(directory, name, marks)
-            self.boards[name] = board = SharedBoard(directory / name, wall)
-            self.benches[name] = Bench(directory / name, self.log, listeners(name), store, board)
+            self.benches[name] = self._bench(name)
+
+    def _bench(self, name: str) -> Bench:
+        store = SharedState(self._directory, name, self._marks)
+        self.boards[name] = board = SharedBoard(self._directory / name, self._wall)
+        return Bench(self._directory / name, self.log, self._listeners(name), store, board)
+
+    async def back(self, name: str, left: Share) -> Bench:
+        """One that has given everything up starts once more, with what its board said then."""
+        bench = self.benches[f"{name}, back"] = self._bench(name)
+        await bench.dispatcher.start(NOTHING, left)
+        return bench
 
     def __getitem__(self, name: str) -> Bench:
         return self.benches[name]

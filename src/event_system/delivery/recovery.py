@@ -71,10 +71,15 @@ async def count_left(
     shown = await shared.board.shown([key for _, keys in places for key in keys])
     for subscription, keys in places:
         for key, lane in keys.items():
-            ranges = {*claims.get(key, ()), *((at, at) for at in [shown.get(key)] if at)}
-            for first, last in ranges:
+            for first, last in _in_hand(claims.get(key, ()), shown.get(key)):
                 await _Claim(subscription, lane).count(shared, store, first, last)
     await shared.board.forget(shown)
+
+
+def _in_hand(claims: Iterable[tuple[int, int]], shown: int | None) -> set[tuple[int, int]]:
+    """First and last offsets: what is claimed and shown was in hand once."""
+    ranges = {(first, max(first, last)) for first, last in claims}
+    return ranges | {(shown, shown)} if shown else ranges
 
 
 def _keys(subscription: Subscription) -> dict[str, Lane | None]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from event_system.database.board import BOARD_FILE
 from event_system.delivery import care, saving
 from event_system.delivery.care import WARY_EVENTS
 from event_system.delivery.ports import DEAD, RetryStore
@@ -175,6 +176,28 @@ def _note_settling(store: RetryStore, steps: list[str]) -> None:
         steps.append("settled")
 
     store.settle = settle_and_note  # type: ignore[method-assign]
+
+
+async def test_what_a_node_has_shown_counts_once_where_it_comes_back(tmp_path: Path) -> None:
+    met: list[str] = []
+
+    def listeners(node: str) -> Sequence[Listener]:
+        async def handle(event: Event) -> None:
+            met.append(node)
+            await asyncio.Event().wait()
+
+        return [listener(handle, retry=TWICE)]
+
+    async with Crew(tmp_path, listeners, names="a") as crew:
+        one_of_each_lane(crew.log)
+        await crew["a"].dispatcher.sharing.take(crew.everything, forsaken=crew.everything)
+        await until(lambda: len(met) == LANES)
+        claimed = (tmp_path / "a" / BOARD_FILE).read_bytes()
+        await crew["a"].dispatcher.sharing.abandon()
+        (tmp_path / "a" / BOARD_FILE).write_bytes(claimed)
+        back = await crew.back("a", left=crew.everything)
+        found = [await back.store.failures_of(offset) for offset in range(1, LANES + 1)]
+    assert [(each.attempts, each.error) for each in chain(*found)] == [(1, ENDED)] * LANES
 
 
 async def test_only_the_first_events_are_handled_with_care(tmp_path: Path) -> None:
