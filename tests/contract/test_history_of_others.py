@@ -1,0 +1,46 @@
+"""What every `History` promises of logs of their own: one with twins, and an empty one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from event_system.events.event import Event
+from event_system.events.ports import Filter, History
+from tests.support.histories import HISTORIES, PARAMS, OpenHistory
+from tests.support.rows import row
+from tests.support.sql import SharedDatabases
+
+
+@pytest.fixture(params=PARAMS)
+def open_history(request: pytest.FixtureRequest) -> OpenHistory:
+    return HISTORIES[request.param]
+
+
+async def test_the_newest_event_of_an_id_is_found(
+    open_history: OpenHistory, tmp_path: Path, databases: SharedDatabases
+) -> None:
+    rows = [row("same", source=("game", "web", "ops")[number // 10]) for number in range(30)]
+
+    async with open_history(tmp_path, rows, databases) as history:
+        newest, of_game = await history.get("same"), await history.get("same", "game")
+
+    assert newest is not None
+    assert newest.offset == 30
+    assert of_game is not None
+    assert of_game.offset == 10
+
+
+async def found(history: History, query: Filter) -> list[Event]:
+    return (await history.find(query, limit=7, newest_first=False, cursor=None)).events
+
+
+async def test_an_empty_log_has_an_empty_history(
+    open_history: OpenHistory, tmp_path: Path, databases: SharedDatabases
+) -> None:
+    async with open_history(tmp_path, [], databases) as history:
+        assert await found(history, Filter(since_us=1, until_us=2)) == []
+        assert await found(history, Filter(pattern="player.*", subject="p1")) == []
+        assert await history.get("e1") is None
+        assert await history.at(1) is None
