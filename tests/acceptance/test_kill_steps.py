@@ -20,7 +20,6 @@ from typing import Any
 
 import apsw
 import httpx
-import pytest
 
 from event_system.database.sqlite.batches import file_name
 from tests.support.clients import Clients
@@ -185,12 +184,9 @@ def _count(client: httpx.Client, what: str) -> int:
     return sum(int(listener[what]) for listener in listeners)
 
 
-@pytest.fixture(scope="module")
-def drill(tmp_path_factory: pytest.TempPathFactory) -> Drill:
-    """After all rounds, at rest."""
-    chosen = random.Random(SEED)
-    node = NodeProcess(tmp_path_factory.mktemp("kills"), CONFIG, [LISTENERS])
-    drill = Drill(node, chosen)
+def test_at_every_step_kill_9_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    node = NodeProcess(tmp_path, CONFIG, [LISTENERS])
+    drill = Drill(node, random.Random(SEED))
     with node:
         with node.client() as client:
             assert client.put("/api/schedules/ticks", json=TICKS).status_code in {200, 201}
@@ -198,7 +194,17 @@ def drill(tmp_path_factory: pytest.TempPathFactory) -> Drill:
         for _ in range(ROUNDS):
             drill.round()
         drill.settle()
-    return drill
+
+    for listener in ("parks", "blocks", "buries"):
+        every_acknowledged_event_is_handled(drill, listener)
+    for listener in ("parks", "blocks"):
+        events_of_a_subject_are_begun_in_their_order(drill, listener)
+    no_event_of_a_subject_overtakes_one_that_blocks(drill)
+    for listener in ("ledger", "graves"):
+        every_effect_counts_once_in_transactions(drill, listener)
+    no_moment_of_a_schedule_is_left_out_or_fired_twice(drill)
+    nothing_is_left_under_way(drill)
+    the_files_are_whole_and_old_events_gone(drill)
 
 
 class Trace:
@@ -222,22 +228,20 @@ class Trace:
         return {subject: list(numbers) for subject, numbers in found.items()}
 
 
-@pytest.mark.parametrize("listener", ["parks", "blocks", "buries"])
-def test_every_acknowledged_event_is_handled(drill: Drill, listener: str) -> None:
+def every_acknowledged_event_is_handled(drill: Drill, listener: str) -> None:
     handled = Trace(drill.node.directory, listener).ids("end")
     assert set(drill.clients.acknowledged) <= handled
     assert drill.later <= handled
 
 
-@pytest.mark.parametrize("listener", ["parks", "blocks"])
-def test_events_of_a_subject_are_begun_in_their_order(drill: Drill, listener: str) -> None:
+def events_of_a_subject_are_begun_in_their_order(drill: Drill, listener: str) -> None:
     begun = Trace(drill.node.directory, listener).numbers_by_subject("begin")
     assert len(begun) == 8
     for numbers in begun.values():
         assert numbers == sorted(numbers)
 
 
-def test_no_event_of_a_subject_overtakes_one_that_blocks(drill: Drill) -> None:
+def no_event_of_a_subject_overtakes_one_that_blocks(drill: Drill) -> None:
     trace = Trace(drill.node.directory, "blocks")
     before: dict[str, str] = {}
     for subject, numbers in trace.numbers_by_subject("begin").items():
@@ -251,15 +255,14 @@ def test_no_event_of_a_subject_overtakes_one_that_blocks(drill: Drill) -> None:
             ended.add(id_)
 
 
-@pytest.mark.parametrize("listener", ["ledger", "graves"])
-def test_every_effect_counts_once_in_transactions(drill: Drill, listener: str) -> None:
+def every_effect_counts_once_in_transactions(drill: Drill, listener: str) -> None:
     written = Counter(_ledger(drill.node, listener))
     assert set(drill.clients.acknowledged) <= set(written)
     assert drill.later <= set(written)
     assert max(written.values()) == 1
 
 
-def test_no_moment_of_a_schedule_is_left_out_or_fired_twice(drill: Drill) -> None:
+def no_moment_of_a_schedule_is_left_out_or_fired_twice(drill: Drill) -> None:
     fired = [id_ for id_ in _ledger(drill.node, "ledger") if id_.startswith("schedule:ticks:")]
     moments = sorted(datetime.fromisoformat(id_.partition("ticks:")[2]) for id_ in fired)
     first = moments[0]
@@ -267,7 +270,7 @@ def test_no_moment_of_a_schedule_is_left_out_or_fired_twice(drill: Drill) -> Non
     assert len(moments) >= ROUNDS / 4
 
 
-def test_nothing_is_left_under_way(drill: Drill) -> None:
+def nothing_is_left_under_way(drill: Drill) -> None:
     data = drill.node.data
     files = {data / "state.db": "retries", data / "events.db": "scheduled"}
     for name in ("ledger", "graves"):
@@ -276,7 +279,7 @@ def test_nothing_is_left_under_way(drill: Drill) -> None:
         assert _read(path, f"SELECT count(*) FROM {table}") == [(0,)]
 
 
-def test_the_files_are_whole_and_old_events_gone(drill: Drill) -> None:
+def the_files_are_whole_and_old_events_gone(drill: Drill) -> None:
     checked = run_command("db", "check", "--data-dir", str(drill.node.data))
     assert checked.returncode == 0, checked.stdout
     assert Kept(drill.node.data, None).verify().findings == []

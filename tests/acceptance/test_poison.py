@@ -89,20 +89,21 @@ def test_an_event_that_kills_the_process_is_dead_after_its_attempts(
     assert deaths(node, kind) == 0
     assert [id_ for id_ in handled(node) if id_.startswith(kind)] == [f"{kind}-1", f"{kind}-2"]
 
-
-@pytest.mark.parametrize("kind", ["park", "batch"])
-def test_requeued_it_has_all_its_attempts_again(node: NodeProcess, kind: str) -> None:
-    with node.client() as client:
-        answer = client.post("/api/dead-letters/requeue", json={"listener": kind})
-    assert answer.json()["count"] == 1
+    assert tell(node, "requeue", kind) == 1
     assert deaths(node, kind) == 3
-    assert begun(node)[f"poison-{kind}"] == 6
-    assert letter(node, kind) == (f"poison-{kind}", 3, ENDED)
+    assert begun(node)[poison] == 6  # it had all its attempts again
+    assert letter(node, kind) == (poison, 3, ENDED)
+    assert tell(node, "discard", kind) == 1
+
+
+def tell(node: NodeProcess, what: str, kind: str) -> int:
+    """How many of the listener's dead letters were requeued, or discarded."""
+    with node.client() as client:
+        answer = client.post(f"/api/dead-letters/{what}", json={"listener": kind})
+    return int(answer.json()["count"])
 
 
 def test_in_a_batch_one_event_is_to_blame_and_the_others_are_handled(node: NodeProcess) -> None:
-    with node.client() as client:
-        client.post("/api/dead-letters/discard", json={"listener": "batch"})
     send(node, "batch", "before", "poison-among", "after")
     assert deaths(node, "batch") == 1 + 3  # the first end may have been any event's doing
     assert begun(node)["poison-among"] == 1 + 3

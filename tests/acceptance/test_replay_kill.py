@@ -15,14 +15,13 @@ from typing import Any
 
 import apsw
 import httpx
-import pytest
 
 from event_system.database.sqlite.batches import file_name
 from tests.support.clients import Clients
 from tests.support.process import NodeProcess
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
-ROUNDS = int(os.environ.get("KILL_ROUNDS", "7"))
+ROUNDS = int(os.environ.get("KILL_ROUNDS", "5"))
 SEED = int(os.environ.get("KILL_SEED", "7"))
 LISTENERS = Path(__file__).parent / "listeners" / "replayed.py"
 NAMES = ("recorder", "parks", "ledger")
@@ -144,20 +143,22 @@ class Outcome:
         return [str(id_) for (id_,) in tables.execute("SELECT id FROM ledger ORDER BY rowid")]
 
 
-@pytest.fixture(scope="module")
-def drilled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Drill, Outcome]:
-    """After all rounds, at rest."""
-    directory = tmp_path_factory.mktemp("replays")
-    with NodeProcess(directory, listeners=[LISTENERS]) as node:
+def test_replays_go_on_where_kill_9_has_cut_them_off(tmp_path: Path) -> None:
+    with NodeProcess(tmp_path, listeners=[LISTENERS]) as node:
         drill = Drill(node, random.Random(SEED))
         drill.fill()
         for _ in range(ROUNDS):
             drill.round()
-        return drill, Outcome(directory, drill.settle())
+        outcome = Outcome(tmp_path, drill.settle())
+
+    every_replay_that_was_acknowledged_is_done(drill, outcome)
+    every_event_is_handled_live_and_in_each_replay(outcome)
+    events_that_fail_in_replays_are_handled_in_the_end(outcome)
+    a_batch_listeners_effects_count_once_and_in_order(outcome)
+    events_of_a_subject_come_in_order_within_each_replay(outcome)
 
 
-def test_every_replay_that_was_acknowledged_is_done(drilled: tuple[Drill, Outcome]) -> None:
-    drill, outcome = drilled
+def every_replay_that_was_acknowledged_is_done(drill: Drill, outcome: Outcome) -> None:
     found = {(name, each["id"]): each for name in NAMES for each in outcome.replays[name]}
 
     assert drill.acknowledged <= found.keys()
@@ -166,24 +167,18 @@ def test_every_replay_that_was_acknowledged_is_done(drilled: tuple[Drill, Outcom
     assert len(found) >= len(NAMES)
 
 
-def test_every_event_is_handled_live_and_in_each_replay(drilled: tuple[Drill, Outcome]) -> None:
-    _, outcome = drilled
-
+def every_event_is_handled_live_and_in_each_replay(outcome: Outcome) -> None:
     assert outcome.shown("recorder") - Counter(outcome.lines("recorder")) == Counter()
 
 
-def test_events_that_fail_in_replays_are_handled_in_the_end(drilled: tuple[Drill, Outcome]) -> None:
+def events_that_fail_in_replays_are_handled_in_the_end(outcome: Outcome) -> None:
     """What one replay parked may be parked still when the next one passes it."""
-    _, outcome = drilled
     least = Counter({id_: min(times, 2) for id_, times in outcome.shown("parks").items()})
 
     assert least - Counter(outcome.lines("parks")) == Counter()
 
 
-def test_a_batch_listeners_effects_count_once_and_in_order(
-    drilled: tuple[Drill, Outcome],
-) -> None:
-    _, outcome = drilled
+def a_batch_listeners_effects_count_once_and_in_order(outcome: Outcome) -> None:
     rows = outcome.ledger()
     past = [id_ for id_ in rows if id_.startswith("past-")]
 
@@ -197,11 +192,8 @@ def test_a_batch_listeners_effects_count_once_and_in_order(
     ]
 
 
-def test_events_of_a_subject_come_in_order_within_each_replay(
-    drilled: tuple[Drill, Outcome],
-) -> None:
+def events_of_a_subject_come_in_order_within_each_replay(outcome: Outcome) -> None:
     """After a crash events come again; none comes before its forerunner, unless it begins."""
-    _, outcome = drilled
     place = {id_: at for at, (id_, _) in enumerate(outcome.stored)}
     steps = _forerunners([id_ for id_, _ in outcome.stored], outcome)
     begins = {id_ for each in outcome.replays["recorder"] for id_ in _firsts(each, outcome)}

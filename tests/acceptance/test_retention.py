@@ -13,7 +13,7 @@ from tests.support.clients import Clients
 from tests.support.process import NodeProcess
 from tests.support.waiting import wait_until
 
-ROUNDS = 8
+ROUNDS = 4
 LISTENERS = Path(__file__).parent / "listeners" / "recording.py"
 CONFIG = "event: {dedupe_window: 0s, retention: {max_age: 100ms}}"
 

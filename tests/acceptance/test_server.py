@@ -105,6 +105,7 @@ def test_a_node_on_a_server_goes_on_where_it_stopped(dsn: Dsn, tmp_path: Path) -
     assert len(lines) == 2 * 2 * 52
 
 
+@pytest.mark.parametrize("dsn", ENGINES[:1], indirect=True)  # contracts have both
 def test_failed_deliveries_are_kept_and_requeued(dsn: Dsn, tmp_path: Path) -> None:
     with NodeProcess(tmp_path, config(dsn), [LISTENERS / "failing.py"]) as node:
         with node.client() as client:
@@ -118,6 +119,7 @@ def test_failed_deliveries_are_kept_and_requeued(dsn: Dsn, tmp_path: Path) -> No
             assert found(client, status="dead") == ["bad"]
 
 
+@pytest.mark.parametrize("dsn", ENGINES[:1], indirect=True)  # contracts have both
 def test_what_waits_for_its_time_is_on_the_server(dsn: Dsn, tmp_path: Path) -> None:
     with NodeProcess(tmp_path, config(dsn)) as node:
         with node.client() as client:

@@ -25,6 +25,7 @@ from event_system.alerting.reading.configuration import read
 from event_system.alerting.reading.receivers import Means
 from event_system.alerting.reading.sections import Reading
 from event_system.alerting.templates.templates import Templates
+from tests.support.process import CERTIFICATES
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 from tools.ports import free_port
 
@@ -190,7 +191,9 @@ class AlertmanagerProcess:
         assert self.process is not None
         assert self.process.poll() is None, self.log()
         try:
-            return httpx.get(f"{self.url}/-/ready", timeout=30).status_code == 200
+            return (
+                httpx.get(f"{self.url}/-/ready", timeout=30, verify=CERTIFICATES).status_code == 200
+            )
         except httpx.TransportError:
             return False
 
@@ -209,7 +212,11 @@ class AlertmanagerProcess:
         return (self._directory / "log").read_text()
 
     def post(self, *alerts: dict[str, Any]) -> httpx.Response:
-        return httpx.post(f"{self.url}/api/v2/alerts", json=list(alerts), timeout=30)
+        return httpx.post(
+            f"{self.url}/api/v2/alerts", json=list(alerts), timeout=30, verify=CERTIFICATES
+        )
 
     def get(self, path: str, **query: Any) -> Any:
-        return httpx.get(f"{self.url}/api/v2/{path}", params=query, timeout=30).json()
+        return httpx.get(
+            f"{self.url}/api/v2/{path}", params=query, timeout=30, verify=CERTIFICATES
+        ).json()

@@ -8,6 +8,7 @@ from collections import Counter
 
 import httpx
 
+from tests.support.process import CERTIFICATES
 from tests.support.waiting import PATIENCE_SECONDS
 
 SUBJECTS = 8
@@ -46,7 +47,7 @@ class Clients:
         return threads
 
     def _run(self, url: str, number: int) -> None:
-        with httpx.Client(base_url=url, timeout=PATIENCE_SECONDS) as client:
+        with httpx.Client(base_url=url, timeout=PATIENCE_SECONDS, verify=CERTIFICATES) as client:
             while not self.enough.is_set():
                 batch = [self._event(number) for _ in range(1 if number % 2 else 20)]
                 try:

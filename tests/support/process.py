@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -18,6 +19,9 @@ import httpx
 
 from tests.support.waiting import PATIENCE_SECONDS
 from tools.ports import free_port
+
+CERTIFICATES = ssl.create_default_context()
+"""For clients that are made again and again: each would read all authorities of the system anew."""
 
 
 class NodeProcess:
@@ -148,7 +152,8 @@ class NodeProcess:
         self.process.send_signal(number)
 
     def client(self, **options: Any) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=PATIENCE_SECONDS, **options)
+        options = {"timeout": PATIENCE_SECONDS, "verify": CERTIFICATES, **options}
+        return httpx.Client(base_url=self.url, **options)
 
     def raw(self, data: bytes, seconds: float = PATIENCE_SECONDS) -> bytes:
         """Send bytes as they are; everything that comes back until the node closes."""
@@ -162,9 +167,8 @@ class NodeProcess:
 
     def metrics(self) -> dict[str, float]:
         """All samples by name, with their labels as they are written."""
-        text = httpx.get(
-            f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=PATIENCE_SECONDS
-        ).text
+        url = f"http://127.0.0.1:{self.metrics_port}/metrics"
+        text = httpx.get(url, timeout=PATIENCE_SECONDS, verify=CERTIFICATES).text
         samples = (line.rpartition(" ") for line in text.splitlines() if line[:1] != "#")
         return {name: float(value) for name, _, value in samples}
 
