@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pytest
 from event_system.database.board import BOARD_FILE
 from event_system.delivery import care, saving
 from event_system.delivery.care import WARY_EVENTS
-from event_system.delivery.ports import DEAD, RetryStore
+from event_system.delivery.ports import DEAD
 from event_system.events.event import Event
 from event_system.events.listener import Listener
 from event_system.events.ports import Transaction
@@ -135,7 +135,9 @@ async def test_a_handled_suspect_is_not_charged_with_the_deed_of_the_next_one(
     assert [each.offset for each in chain(*found) if each.state == DEAD] == last
 
 
-async def test_a_retried_suspect_is_settled_before_the_next_one_begins(tmp_path: Path) -> None:
+async def test_a_retried_suspect_is_settled_before_the_next_one_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     steps: list[str] = []
 
     def listeners(node: str) -> Sequence[Listener]:
@@ -154,7 +156,8 @@ async def test_a_retried_suspect_is_settled_before_the_next_one_begins(tmp_path:
         for node, heir, count in (("a", "b", 2 * LANES), ("b", "c", LANES)):
             await until(lambda n=node, many=count: steps.count(n) == many)  # type: ignore[misc]
             await crew[node].dispatcher.sharing.abandon()
-            _note_settling(crew[heir].store.retries, steps)
+            retries = crew[heir].store.retries
+            monkeypatch.setattr(retries, "settle", noted(retries.settle, steps))
             await crew[heir].dispatcher.sharing.take(crew.everything, forsaken=crew.everything)
         await until(lambda: steps.count("settled") == LANES)
     assert [step for step in steps if step in {"c", "settled"}] == ["c", "settled"] * LANES
@@ -167,15 +170,14 @@ def one_of_each_lane(log: MemoryLog) -> None:
     log.submit(rows, lambda appended: None)
 
 
-def _note_settling(store: RetryStore, steps: list[str]) -> None:
-    """Let it be noted when outcomes of retries are saved."""
-    settle = store.settle
+def noted(settle: Callable[..., Awaitable[None]], steps: list[str]) -> Callable[..., Any]:
+    """The same, which notes when outcomes of retries are saved."""
 
     async def settle_and_note(*outcomes: Any) -> None:
         await settle(*outcomes)
         steps.append("settled")
 
-    store.settle = settle_and_note  # type: ignore[method-assign]
+    return settle_and_note
 
 
 async def test_what_a_node_has_shown_counts_once_where_it_comes_back(tmp_path: Path) -> None:
