@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from tools.dashboards import browsers, database, events, overview, service, system
+from tools.dashboards import (
+    browsers,
+    database,
+    events,
+    incidents,
+    overview,
+    service,
+    system,
+)
 from tools.dashboards.panels import Dashboard, to_json
 
 DASHBOARDS: dict[str, Dashboard] = {
@@ -14,6 +22,7 @@ DASHBOARDS: dict[str, Dashboard] = {
     "service_dashboard.json": service.DASHBOARD,
     "database_dashboard.json": database.DASHBOARD,
     "event_dashboard.json": events.DASHBOARD,
+    "incident_dashboard.json": incidents.DASHBOARD,
     "browser_dashboard.json": browsers.DASHBOARD,
 }
 PAGES: dict[str, Callable[[], str]] = {

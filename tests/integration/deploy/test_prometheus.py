@@ -21,6 +21,7 @@ import yaml
 
 from event_system.promql.engine import Engine, Limits, Question
 from event_system.promql.ports import STALE, Series
+from tests.support.alerting import Requests
 from tests.support.memory_samples import MemorySamples, labels_of
 from tests.support.nats import nats_servers
 from tests.support.process import NodeProcess
@@ -45,8 +46,22 @@ rum: {{enabled: true, rate_per_address: 1000}}
 limits: {{shared: true, per_source: {{rate: 100000}}}}
 metrics:
   collectors: {{interval: 1s, nats: ['{nats}']}}
+alerting: {{config_file: alertmanager.yml}}
+incidents:
+  slos: [{{service: api, objective: 0.999}}]
+  chains: {{P1: [{{targets: ['receiver:pager'], methods: [webhook]}}]}}
 """
+ALERTING = """
+route: {{receiver: pager, group_wait: 0s}}
+receivers: [{{name: pager, webhook_configs: [{{url: '{url}'}}]}}]
+"""
+ALERT = {
+    "labels": {"alertname": "Down", "level": "P1", "service": "api"},
+    "startsAt": "2026-11-18T12:00:00Z",
+    "endsAt": "2999-01-01T00:00:00Z",
+}
 
+VARIABLES = {"$job": ".*", "$instance": ".*", "$__rate_interval": "1m", "$__range": "5m"}
 MEASURED = {f"{name}_ms": 900 for name in ("load", "fcp", "lcp", "inp", "fid")}
 BEACON = {
     "page": "/",
@@ -135,7 +150,7 @@ async def _streams(url: str) -> None:
 
 def filled(query: str) -> str:
     """A dashboard's query with values for its variables, as Grafana fills them in."""
-    for variable, value in (("$job", ".*"), ("$instance", ".*"), ("$__rate_interval", "1m")):
+    for variable, value in VARIABLES.items():
         query = query.replace(variable, value)
     return query
 
@@ -155,7 +170,15 @@ class Demo:
                 client.post("/api/events/trigger", json=event)
             client.post("/api/events/trigger", json={"type": "not valid"})
             client.post("/rum", json=BEACON).raise_for_status()
+            client.post("/api/v2/alerts", json=[ALERT])
+            self._answer_incidents(client)
         self._redis.get("absent")
+
+    def _answer_incidents(self, client: httpx.Client) -> None:
+        """None yet, while the node takes up its tasks."""
+        for each in client.get("/api/incidents?state=open").json().get("incidents", []):
+            for verb in ("acknowledge", "resolve"):
+                client.post(f"/api/incidents/{each['id']}/{verb}", json={})
 
     def result(self, query: str) -> list[Any]:
         """The series of a dashboard's query now."""
@@ -199,6 +222,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         servers = stack.enter_context(nats_servers(extra=f'\nhttp: "127.0.0.1:{web}"\n'))
         asyncio.run(_streams(servers.urls[0]))
         config = NODE.format(dsn=dsn.url, redis=redis_server.url, nats=f"http://127.0.0.1:{web}")
+        refusing = Requests((404, b""))
+        stack.callback(refusing.close)
+        (folder / "alertmanager.yml").write_text(ALERTING.format(url=refusing.url))
         node = stack.enter_context(NodeProcess(folder, config, LISTENERS))
         address = f"127.0.0.1:{node.metrics_port}"
         demo = Demo(node, stack.enter_context(prometheus(folder, address)), redis_server.url)
@@ -288,4 +314,4 @@ def test_every_variable_of_the_dashboards_is_known_to_this_test() -> None:
 
     found = {name for query in queries for name in re.findall(r"\$\w+", query)}
 
-    assert found <= {"$job", "$instance", "$__rate_interval"}
+    assert found <= VARIABLES.keys()
