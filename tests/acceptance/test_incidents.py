@@ -190,3 +190,4 @@ def test_a_node_reports_on_the_month_on_its_objectives_and_in_numbers(
     assert told[0]["reached"] < 1
     assert numbers['incidents_open{state="notified"}'] == 1
     assert numbers['incidents_opened_total{level="P0",origin="alert"}'] == 1
+    assert numbers['slo_objective_ratio{service="api",window="30d"}'] == 0.999

@@ -63,6 +63,13 @@ def test_an_alert_asks_for_metrics_that_there_are_or_says_what_it_awaits(alert: 
         assert all(name.startswith(RESERVED) for name in unknown)
 
 
+def test_a_burning_budget_opens_no_incident_as_that_would_burn_it_on() -> None:
+    about_objectives = [alert for alert in ALERTS if "slo_" in alert.expr]
+
+    assert about_objectives
+    assert {alert.level for alert in about_objectives} == {"P3"}
+
+
 @pytest.mark.parametrize("topic", topics())
 def test_the_files_have_a_rule_of_each_alert_and_a_test_of_each_outcome(topic: str) -> None:
     rules = yaml.safe_load((ROOT / RULES / f"{topic}.yml").read_text(encoding="utf-8"))

@@ -84,5 +84,38 @@ DASHBOARD = Dashboard(
                 _counted("Pages an hour", "incident_pages_total", "method", "outcome"),
             ),
         ),
+        Row(
+            "Objectives",
+            (
+                panel(
+                    "Error budget left",
+                    Query(
+                        f"min by (service, window) (slo_error_budget_left_ratio{{{NODE}}})",
+                        "{{service}} {{window}}",
+                    ),
+                    unit="percentunit",
+                    kind="bargauge",
+                    warn_at=0,
+                    below=True,
+                ),
+                panel(
+                    "Burn rate of the last hour",
+                    Query(
+                        "max by (service, window) "
+                        f'(slo_error_budget_burn_rate{{{NODE}, over="1h"}})',
+                        "{{service}} {{window}}",
+                    ),
+                    description="1 just uses the budget up in the window of the objective.",
+                ),
+                panel(
+                    "Burn rate of the last six hours",
+                    Query(
+                        "max by (service, window) "
+                        f'(slo_error_budget_burn_rate{{{NODE}, over="6h"}})',
+                        "{{service}} {{window}}",
+                    ),
+                ),
+            ),
+        ),
     ),
 )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from event_system.incidents.counts import BOUNDS, Spans
 from event_system.incidents.incident import OPEN
 from event_system.incidents.levels import Level
 from event_system.incidents.manager import IncidentManager
+from event_system.incidents.reports.objectives import ObjectiveState
 from event_system.metrics.children import HistogramChild
 from event_system.metrics.manager import MetricsManager
 
@@ -38,6 +39,55 @@ def watch_incidents(metrics: MetricsManager, running: Running) -> None:
         "gauge", "incidents_open", "Incidents that are open.", ["state"], _told(running, _open)
     )
     _watch_spans(metrics, running)
+
+
+def watch_objectives(
+    metrics: MetricsManager, states: Callable[[], Sequence[ObjectiveState]]
+) -> None:
+    """Register what objectives come to; of one about which nothing is known only what it asks."""
+
+    def gauge(name: str, help_: str, of: Callable[[ObjectiveState], float | None]) -> None:
+        def samples() -> Samples:
+            values = {_objective(state): of(state) for state in states()}
+            return {labels: value for labels, value in values.items() if value is not None}
+
+        metrics.register_function("gauge", name, help_, ["service", "window"], samples)
+
+    gauge("slo_objective_ratio", "The share that is to be good.", lambda s: s.objective)
+    gauge("slo_window_seconds", "The time that an objective is for.", lambda s: s.window_seconds)
+    gauge("slo_error_budget_left_ratio", "What is left of it.", lambda s: s.budget_left)
+    metrics.register_function(
+        "gauge",
+        "slo_error_budget_burn_rate",
+        "How fast the error budget burns.",
+        ["service", "window", "over"],
+        lambda: _burns(states()),
+    )
+
+
+def _objective(state: ObjectiveState) -> tuple[str, str]:
+    return state.service, _span(state.window_seconds)
+
+
+def _burns(states: Sequence[ObjectiveState]) -> Samples:
+    found: dict[tuple[str, ...], float] = {}
+    for state in states:
+        for burn in state.burns:
+            for seconds, rate in (
+                (burn.long_seconds, burn.long_rate),
+                (burn.short_seconds, burn.short_rate),
+            ):
+                if rate is not None:
+                    found[*_objective(state), _span(seconds)] = rate
+    return found
+
+
+def _span(seconds: int) -> str:
+    """`30d`, `6h`, `5m`: in the largest unit that fits."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
 
 
 def _told(running: Running, read: Callable[[IncidentManager], Samples]) -> Callable[[], Samples]:

@@ -15,6 +15,7 @@ from event_system.events.outbox import Outbox
 from event_system.incidents.intake import Signal
 from event_system.incidents.manager import IncidentManager, Options
 from event_system.incidents.ports import Roster, WorkingTime
+from event_system.incidents.reports.standing import Standing
 from event_system.incidents.watchdog import ALERT
 from event_system.kernel.clock import Clock
 from event_system.kernel.errors import ChannelError, StorageError
@@ -25,6 +26,8 @@ from event_system.node.heartbeat import Heartbeat
 from event_system.node.paging import Contact, Paging
 from event_system.node.settings import Settings
 
+LOOK_SECONDS: Final = 15.0
+"""How often objectives are looked at."""
 VALUE: Final = "value"
 """The annotation that tells an alert's value in its rule's words, where it has one."""
 
@@ -84,8 +87,10 @@ class Incidents:
         if section.heartbeat_url is not None:
             interval = section.heartbeat_interval.total_seconds()
             self._heartbeat = Heartbeat(section.heartbeat_url, interval, self._is_well)
+        self.standing = Standing()
+        self._clock = clock
         self._failed = False
-        self._beating: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def _options(self, settings: Settings) -> Options:
         return settings.incidents.options(self._hours, self._external_url)
@@ -93,13 +98,19 @@ class Incidents:
     async def start(self) -> None:
         """Raises `StorageError`."""
         await self.manager.start()
+        loop = asyncio.get_running_loop()
+        self._tasks.append(loop.create_task(self._look(), name="objectives"))
         if self._heartbeat is not None:
-            loop = asyncio.get_running_loop()
-            self._beating = loop.create_task(self._heartbeat.run(), name="heartbeat")
+            self._tasks.append(loop.create_task(self._heartbeat.run(), name="heartbeat"))
+
+    async def _look(self) -> None:
+        while True:
+            await self.standing.look(self.manager, self._clock.now_us())
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def stop(self) -> None:
-        if self._beating is not None:
-            await end(self._beating)
+        for task in self._tasks:
+            await end(task)
         await self.manager.stop()
 
     def configure(self, settings: Settings) -> None:

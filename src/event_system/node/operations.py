@@ -30,7 +30,7 @@ from event_system.node.configuration import Loaded
 from event_system.node.core import Core
 from event_system.node.duties import OPERATIONS, Task
 from event_system.node.evaluating import Evaluating
-from event_system.node.incident_metrics import watch_incidents
+from event_system.node.incident_metrics import watch_incidents, watch_objectives
 from event_system.node.incidents import Incidents
 from event_system.node.on_call import OnCallPart, answering
 from event_system.node.stores import NodeRecords, Stores
@@ -89,6 +89,10 @@ class Operations:
             lambda: found.alerting.states if found.alerting else {},
         )
         watch_incidents(core.metrics_manager, lambda: found.incident_manager)
+        watch_objectives(
+            core.metrics_manager,
+            lambda: found.incidents.standing.states if found.incidents and found.runs else (),
+        )
         return found
 
     async def start(self) -> None:

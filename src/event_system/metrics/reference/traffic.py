@@ -120,4 +120,8 @@ incidents_open | gauge | state | incidents | those that are open, by how far the
 incident_acknowledge_seconds | histogram | level | seconds | from when an incident was opened until somebody answered for the first time | incidents
 incident_resolve_seconds | histogram | level | seconds | from the start of the first alert until the end, each time that there was one | incidents
 incident_pages_total | counter | method, outcome | messages | messages to people: `sent`, `retried` or `failed` | incidents
+slo_objective_ratio | gauge | service, window | ratio | of each [objective](incidents.md#reports-and-objectives): the share of its window that is to be good | incidents
+slo_window_seconds | gauge | service, window | seconds | the window that it is for | incidents
+slo_error_budget_left_ratio | gauge | service, window | ratio | what is left of its error budget: 1 is all of it, 0 nothing, and less where it was missed | incidents
+slo_error_budget_burn_rate | gauge | service, window, over | ratio | how fast the budget burns: 1 just uses it up in the window; `over` the last 5m, 30m, 1h, 6h or 3d, looked at every 15 s | incidents
 """)
