@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from event_system.kernel.clock import Clock, to_us
 from event_system.oncall.overrides import Overrides
+from event_system.oncall.past import Past
 from event_system.oncall.people import Person
 from event_system.oncall.plan import Plan
 from event_system.oncall.roster import OnCall
@@ -40,9 +41,10 @@ PLAN = Plan(
 )
 
 
-def on_call_for_tests(clock: Clock, plan: Plan = PLAN) -> OnCall:
-    numbers = count(1)
-    return OnCall(plan, Overrides(MemoryRecords(), lambda: f"o{next(numbers)}"), clock)
+def on_call_for_tests(clock: Clock, plan: Plan = PLAN, past: Past | None = None) -> OnCall:
+    numbers, records = count(1), MemoryRecords()
+    overrides = Overrides(records, lambda: f"o{next(numbers)}")
+    return OnCall(plan, overrides, past or Past(records), clock)
 
 
 def moment(text: str) -> int:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from typing import Final
 
 from event_system.kernel.chance import RandomBytes
 from event_system.kernel.clock import Clock
+from event_system.kernel.errors import EventSystemError
 from event_system.kernel.ids import IdFactory
 from event_system.kernel.records import Records
+from event_system.kernel.tasks import end
 from event_system.node.incidents import Answering
 from event_system.oncall.calendars import Calendar
 from event_system.oncall.overrides import Overrides
+from event_system.oncall.past import Past
 from event_system.oncall.plan import Plan
 from event_system.oncall.roster import OnCall
 
 PRIMARY: Final = "primary"
 """The schedule that incidents go to where nothing else is configured."""
+RECORD_SECONDS: Final = 3_600.0
+"""How often who is on call is recorded, besides each time that schedules change."""
+_log = logging.getLogger(__name__)
 
 
 class OnCallPart:
@@ -28,14 +36,35 @@ class OnCallPart:
     ) -> None:
         ids = IdFactory(random_bytes)
         self._overrides = Overrides(records, lambda: ids.next(clock.now_us()))
-        self.on_call = OnCall(plan, self._overrides, clock)
+        self._past = Past(records)
+        self.on_call = OnCall(plan, self._overrides, self._past, clock)
+        self._clock = clock
+        self._has_changed = asyncio.Event()
+        self._recording: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Raises `StorageError`."""
         await self._overrides.load()
+        await self._past.load()
+        self._recording = asyncio.get_running_loop().create_task(self._record(), name="on-call")
+
+    async def _record(self) -> None:
+        """Record who is on call, so that it is known once the schedules are others."""
+        while True:
+            self._has_changed.clear()
+            try:
+                await self._past.record(self.on_call.plan, self._clock.now_us())
+            except EventSystemError as error:
+                _log.error("who is on call was not recorded: %s", error.detail)
+            try:
+                async with asyncio.timeout(RECORD_SECONDS):
+                    await self._has_changed.wait()
+            except TimeoutError:
+                continue
 
     async def stop(self) -> None:
-        """Nothing is under way that its caller does not wait for."""
+        if self._recording is not None:
+            await end(self._recording)
 
     def trouble(self) -> str:
         return ""
@@ -43,6 +72,7 @@ class OnCallPart:
     def take_over(self, plan: Plan) -> None:
         """Another configuration; it has been checked."""
         self.on_call.plan = plan
+        self._has_changed.set()
 
 
 class RosterOf:

@@ -10,6 +10,7 @@ from event_system.kernel.errors import InvalidOverrideError
 from event_system.kernel.spans import Span
 from event_system.oncall.calendars import Calendar
 from event_system.oncall.overrides import DAY_US, Override, Overrides
+from event_system.oncall.past import Past
 from event_system.oncall.plan import Plan
 from event_system.oncall.rotations import People, Shift
 from event_system.oncall.schedules import Schedule
@@ -78,9 +79,10 @@ class OnCall:
     `OnCallNotFoundError`; overrides of people who are gone do not count.
     """
 
-    def __init__(self, plan: Plan, overrides: Overrides, clock: Clock) -> None:
+    def __init__(self, plan: Plan, overrides: Overrides, past: Past, clock: Clock) -> None:
         self.plan = plan
         self.overrides = overrides
+        self._past = past
         self._clock = clock
 
     def picture(self, schedule: str, within: Span) -> Picture:
@@ -88,6 +90,13 @@ class OnCall:
         found = self.plan.schedule(schedule)
         known = (o for o in self.overrides.of(schedule, within) if o.person in self.plan.people)
         return Picture(found, tuple(known))
+
+    def past(self, within: Span) -> list[Picture]:
+        """All schedules as they were in a span that is over, those and people that are gone too."""
+        return [
+            Picture(each, tuple(self.overrides.of(each.name, within)))
+            for each in self._past.schedules(self.plan.schedules)
+        ]
 
     def on_call(self, schedule: str, at_us: int) -> People:
         """Names of who answers, the first one first; empty in a gap."""

@@ -11,8 +11,12 @@ import pytest
 
 from event_system.incidents.manager import Options
 from event_system.incidents.reports.objectives import Objective
+from event_system.oncall.past import Past
+from event_system.oncall.schedules import Schedule
 from tests.support.incidents import DAY, HOUR, MINUTE, PLAN, SECOND, World, running, signal
-from tests.support.on_call import on_call_for_tests
+from tests.support.memory_records import MemoryRecords
+from tests.support.on_call import PLAN as ON_CALL
+from tests.support.on_call import SHANGHAI, WEEKLY, on_call_for_tests
 from tests.support.site import Site, serving
 
 OBJECTIVE = Objective(service="api", objective=0.999, window_us=30 * DAY)
@@ -237,3 +241,21 @@ async def test_objectives_stand_as_incidents_have_it(
     assert found["reached"] == pytest.approx(1 - used_us / (30 * DAY))
     assert found["burns"][0]["fires"] is True
     assert found["burns"][0]["long_rate"] == pytest.approx(used_us / HOUR / 0.001)
+
+
+async def test_hours_on_call_are_those_of_the_schedules_as_they_were(
+    client: httpx.AsyncClient, site: Site, world: World
+) -> None:
+    everyday = replace(WEEKLY, turns=(("li",),))
+    before = replace(ON_CALL, schedules={"primary": Schedule("primary", SHANGHAI, (everyday,))})
+    past = Past(MemoryRecords())
+    await past.record(before, world.clock.us)
+    await world.passes(2 * 86_400)
+    after = replace(before, people={"anna": ON_CALL.people["anna"]}, schedules={})
+    await past.record(after, world.clock.us)
+    site.on_call = on_call_for_tests(world.clock, after, past)
+    await world.passes(86_400)
+
+    load = (await report(client, "2026-11"))["load"]
+
+    assert [(each["person"], each["hours"]) for each in load] == [("li", 48.0)]

@@ -17,6 +17,7 @@ from event_system.kernel.errors import (
 from event_system.kernel.spans import Span
 from event_system.oncall import overrides as module
 from event_system.oncall.overrides import DAY_US, KEPT_US, LONGEST_US, Override, Overrides
+from event_system.oncall.past import Past
 from event_system.oncall.people import Person
 from event_system.oncall.plan import Plan
 from event_system.oncall.roster import OnCall, override_of
@@ -48,7 +49,8 @@ def numbers() -> Iterator[int]:
 
 @pytest.fixture
 def on_call(clock: HandClock, records: MemoryRecords, numbers: Iterator[int]) -> OnCall:
-    return OnCall(PLAN, Overrides(records, lambda: f"o{next(numbers)}"), clock)
+    overrides = Overrides(records, lambda: f"o{next(numbers)}")
+    return OnCall(PLAN, overrides, Past(records), clock)
 
 
 def wanted(clock: HandClock, start: int, end: int, person: str = "li") -> Override:

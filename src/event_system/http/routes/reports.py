@@ -120,9 +120,7 @@ def _looked_at(period: Span, objectives: Iterable[Objective], at_us: int) -> Spa
 
 def _pictures(services: Services, within: Span) -> list[Picture]:
     on_call = services.on_call()
-    if on_call is None or not within.length_us:
-        return []
-    return [on_call.picture(name, within) for name in on_call.plan.schedules]
+    return on_call.past(within) if on_call is not None and within.length_us else []
 
 
 def _on_call_us(pictures: Iterable[Picture], within: Span) -> Mapping[str, int]:
