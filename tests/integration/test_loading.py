@@ -14,7 +14,10 @@ from event_system.metrics.manager import MetricsManager
 from event_system.node.configuration import load_settings
 from event_system.node.watching import Watching
 
-LATE = ("litestar", "httpx", "numpy", "promql_parser", "event_system.timeseries.store")
+LATE = (
+    *("litestar", "httpx", "numpy", "promql_parser", "event_system.timeseries.store"),
+    *("cel_expr_python", "jsonschema_rs"),
+)
 
 
 def test_what_is_not_needed_to_listen_is_loaded_later() -> None:
