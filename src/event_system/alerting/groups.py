@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
 from event_system.alerting.alert import Alert, fixed
@@ -17,8 +18,8 @@ from event_system.alerting.routes import Route
 
 MOST_TAKEN: Final = 500
 """Alerts in the groups that are taken at once: a few milliseconds."""
-_Place: TypeAlias = tuple[str, tuple[tuple[str, str], ...]]
-"""A route's id, and the labels of a group there."""
+_Place: TypeAlias = tuple[str, tuple[object, ...]]
+"""A route's id, and the values of the labels by which it groups, None where there is none."""
 
 
 class Moment(NamedTuple):
@@ -105,15 +106,15 @@ class Groups:
             place = _place(route, alert.labels)
             group = self._by_labels.get(place)
             if group is None:
-                group = self._made(route, place, now)
+                group = self._made(route, alert, place, now)
                 made.append(group)
             group.is_in_order = False
             found.append(group)
         groups = self._of_alert[alert.fingerprint] = tuple(found)
         return groups
 
-    def _made(self, route: Route, place: _Place, now: Moment) -> Group:
-        labels = dict(place[1])
+    def _made(self, route: Route, alert: Alert, place: _Place, now: Moment) -> Group:
+        labels = dict(sorted(route.group_labels(alert.labels).items()))
         name = written(labels)
         group = Group(f"{route.id}:{name}", f"{route.key}:{name}", route, labels, 0)
         self._groups[group.id] = self._by_labels[place] = group
@@ -216,7 +217,15 @@ class Groups:
 
 
 def _place(route: Route, labels: Labels) -> _Place:
-    return route.id, tuple(sorted(route.group_labels(labels).items()))
+    options = route.options
+    if options.group_by_all:
+        return route.id, tuple(sorted(labels.items()))
+    return route.id, tuple([labels.get(name) for name in _sorted(options.group_by)])
+
+
+@lru_cache(maxsize=1_024)
+def _sorted(names: frozenset[str]) -> tuple[str, ...]:
+    return tuple(sorted(names))
 
 
 def as_flushed(alerts: Iterable[Alert], now_us: int) -> list[Alert]:
