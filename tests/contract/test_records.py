@@ -140,6 +140,24 @@ async def test_a_torn_file_is_named_with_what_to_do(tmp_path: Path) -> None:
         SqliteRecords(tmp_path)
 
 
+async def test_a_save_that_failed_has_changed_nothing(tmp_path: Path) -> None:
+    records = SqliteRecords(tmp_path)
+    await records.save({"a": {"x": b"1", "y": b"1"}})
+    records._connection.pragma("max_page_count", 10)
+    with pytest.raises(StorageError):
+        await records.save({"a": {"x": None, "y": b"2" * 100_000, "z": b"2"}})
+    records._connection.pragma("max_page_count", 1_000_000)
+    assert await records.load("a") == {"x": b"1", "y": b"1"}
+    await records.save({"a": {"x": b"3", "z": b"3"}})
+    await records.close()
+
+    again = SqliteRecords(tmp_path)
+    assert await again.load("a") == {"x": b"3", "y": b"1", "z": b"3"}
+    await again.save({"a": dict.fromkeys("xyz")})
+    assert await again.load("a") == {}  # each had one row
+    await again.close()
+
+
 async def test_encoded_values_are_read_as_they_were(place: Place) -> None:
     await place.records.save({"a": encoded({"x": (1, "ß"), "y": (0, ""), "gone": None})})
 

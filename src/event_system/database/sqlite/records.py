@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -19,13 +21,14 @@ LOST_ALERTING: Final = (
     "It holds alerts, silences, incidents and what was told of them: bring it back from a backup, "
     "or move it away: silences and incidents are gone then, and what fires is told once more."
 )
-_DDL: Final = (
-    "CREATE TABLE IF NOT EXISTS records (kind TEXT NOT NULL, key TEXT NOT NULL,"
-    " value BLOB NOT NULL, PRIMARY KEY (kind, key))"
+_DDL: Final = "CREATE TABLE IF NOT EXISTS records (kind TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL)"
+"""Without an index: keys are random, and would dirty a page each. Rows are known by their ids."""
+_PUT: Final = (
+    "INSERT INTO records (rowid, kind, key, value) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (rowid) DO UPDATE SET value = excluded.value"
 )
-"""With rowids: new rows, whose keys are random, then dirty few pages."""
-_PUT: Final = "INSERT INTO records VALUES (?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value"
-_DROP: Final = "DELETE FROM records WHERE kind = ? AND key = ?"
+_DROP: Final = "DELETE FROM records WHERE rowid = ?"
+_IDS: Final = "SELECT kind, key, rowid FROM records"
 
 
 class SqliteRecords:
@@ -37,6 +40,11 @@ class SqliteRecords:
         self._saving = Saving(self._save)
         with guarding(self._path, LOST_ALERTING):
             self._connection = _connect(self._path)
+            self._ids: defaultdict[str, dict[str, int]] = defaultdict(dict)
+            for kind, key, id_ in self._connection.execute(_IDS):
+                self._ids[kind][key] = id_
+        last = max((id_ for ids in self._ids.values() for id_ in ids.values()), default=0)
+        self._new_ids = count(last + 1)
 
     async def load(self, kind: str) -> dict[str, bytes]:
         loop = asyncio.get_running_loop()
@@ -55,13 +63,24 @@ class SqliteRecords:
         await loop.run_in_executor(self._thread, self._write, changes)
 
     def _write(self, changes: Changes) -> None:
-        rows = [(kind, key, v) for kind, found in changes.items() for key, v in found.items()]
+        rows = [
+            (self._ids[kind].get(key) or next(self._new_ids), kind, key, value)
+            for kind, found in changes.items()
+            for key, value in found.items()
+            if value is not None or key in self._ids[kind]
+        ]
+        put = [row for row in rows if row[3] is not None]
+        gone = [row for row in rows if row[3] is None]
         try:
             with self._connection:
-                self._connection.executemany(_PUT, [row for row in rows if row[2] is not None])
-                self._connection.executemany(_DROP, [row[:2] for row in rows if row[2] is None])
+                self._connection.executemany(_PUT, put)
+                self._connection.executemany(_DROP, [row[:1] for row in gone])
         except (apsw.Error, OSError) as error:
             raise StorageError(f"{self._path.name}: {error}") from error
+        for id_, kind, key, _ in put:
+            self._ids[kind][key] = id_
+        for _, kind, key, _ in gone:
+            del self._ids[kind][key]
 
     async def close(self) -> None:
         """Wait for what is being saved, and close the file; nothing may be asked afterwards."""
