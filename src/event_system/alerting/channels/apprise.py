@@ -110,7 +110,14 @@ def scheme_of(url: Secret) -> str:
 def _opened(url: Secret) -> _Told:
     """The one service of a URL, which works in the thread that asks it."""
     _load()
-    from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType, PersistentStoreMode
+    from apprise import (
+        Apprise,
+        AppriseAsset,
+        NotifyFormat,
+        NotifyType,
+        OverflowMode,
+        PersistentStoreMode,
+    )
 
     asset = AppriseAsset(
         storage_mode=PersistentStoreMode.MEMORY,
@@ -122,6 +129,8 @@ def _opened(url: Secret) -> _Told:
     service = Apprise.instantiate(url.reveal(), asset=asset)
     if service is None:
         raise ValueError(f"no service has a URL such as this one, which begins {scheme_of(url)}")
+    if service.overflow_mode is OverflowMode.UPSTREAM:  # long texts would be refused
+        service.overflow_mode = OverflowMode.TRUNCATE
     services = Apprise(service, asset=asset)
 
     def tell(title: str, body: str, is_firing: bool) -> Iterable[str] | None:
