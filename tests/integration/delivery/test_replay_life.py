@@ -118,7 +118,7 @@ async def test_a_stop_goes_on_without_repeating_anything(tmp_path: Path) -> None
         feed(log, 200)
         await quiet(bench)
         seen.offsets.clear()
-        replay = await bench.replays.start("x", 1, rate=50.0)
+        replay = await bench.replays.start("x", 1, rate=500.0)
         await until(lambda: len(seen.offsets) > 10)
     stopped = len(seen.offsets)
     async with Bench(tmp_path, log, [single(seen.one)]) as bench:
