@@ -12,6 +12,7 @@ from event_system.incidents.manager import IncidentManager
 from event_system.incidents.reports.gathering import AT_ONCE
 from event_system.incidents.reports.measures import DOWN
 from event_system.incidents.reports.objectives import ObjectiveState, states_of
+from event_system.kernel.threads import in_thread
 
 
 class Standing:
@@ -29,8 +30,11 @@ class Standing:
         services = frozenset(each.service for each in objectives)
         if services != self._services:
             self._services, self._closed = services, {}
-        found = await self._incidents(manager.book) if objectives else []
-        self.states = states_of(objectives, found, now_us, now_us)
+        if not objectives:
+            self.states = ()
+            return
+        found = await self._incidents(manager.book)
+        self.states = await in_thread(states_of, objectives, found, now_us, now_us)
 
     async def _incidents(self, book: Book) -> list[Incident]:
         """Those that may count."""
