@@ -21,6 +21,7 @@ from event_system.database.sqlite.retries import RetryTable
 from event_system.delivery.ports import Failure
 from event_system.events.ports import Transaction
 from event_system.kernel.threads import in_own_thread, in_thread
+from event_system.sqlite.transactions import transaction
 
 T = TypeVar("T")
 
@@ -125,9 +126,8 @@ class BatchTables:
 
     async def transact(self, work: Callable[[apsw.Connection], T]) -> T:
         def write() -> T:
-            with self.connection:
-                result = work(self.connection)
-            return result  # noqa: RET504 - mypy cannot tell that `with` lets errors pass
+            with transaction(self.connection):
+                return work(self.connection)
 
         async with self.lock:
             return await in_thread(write)

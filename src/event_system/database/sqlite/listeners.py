@@ -10,6 +10,7 @@ import apsw
 
 from event_system.database.sqlite.batches import file_name, read_cursor
 from event_system.kernel.threads import in_thread
+from event_system.sqlite.transactions import transaction
 
 T = TypeVar("T")
 
@@ -71,7 +72,7 @@ class KnownListeners:
         await in_thread(_delete, self._path(listener))
 
         def forget(connection: apsw.Connection) -> Any:
-            with connection:
+            with transaction(connection):
                 for table, column in _OF_LISTENERS:
                     sql = f"DELETE FROM {table} WHERE {column} = ?"  # noqa: S608 - our own names
                     connection.execute(sql, (listener,))

@@ -15,6 +15,7 @@ from event_system.database.saving import Saving
 from event_system.kernel.errors import StorageError
 from event_system.kernel.records import Changes
 from event_system.sqlite.files import check_small, guarding
+from event_system.sqlite.transactions import transaction
 
 ALERTING_FILE: Final = "alerting.db"
 LOST_ALERTING: Final = (
@@ -72,7 +73,7 @@ class SqliteRecords:
         put = [row for row in rows if row[3] is not None]
         gone = [row for row in rows if row[3] is None]
         try:
-            with self._connection:
+            with transaction(self._connection):
                 self._connection.executemany(_PUT, put)
                 self._connection.executemany(_DROP, [row[:1] for row in gone])
         except (apsw.Error, OSError) as error:

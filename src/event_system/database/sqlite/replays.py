@@ -9,6 +9,7 @@ import apsw
 
 from event_system.database.sqlite.listeners import Run
 from event_system.delivery.replays.replay import KEPT, Replay, from_bytes, numbered, to_bytes
+from event_system.sqlite.transactions import transaction
 
 REPLAYS_DDL = """
 CREATE TABLE IF NOT EXISTS replays (
@@ -44,10 +45,9 @@ class ReplayTable:
 
     async def add(self, replay: Replay) -> Replay:
         def add(connection: apsw.Connection) -> int:
-            with connection:
+            with transaction(connection):
                 connection.execute(_PRUNE, (replay.listener, KEPT - 1))
-                id_ = connection.execute(_ADD, (replay.listener, *_content(replay))).get
-            return int(id_)
+                return int(connection.execute(_ADD, (replay.listener, *_content(replay))).get)
 
         return numbered(replay, await self._run(add))
 

@@ -19,6 +19,7 @@ from event_system.database.sqlite.retries import RetryTable
 from event_system.delivery.ports import Cursor, Failure, Progress
 from event_system.delivery.replays.replay import Replay
 from event_system.sqlite.files import belong, check_small, guarding
+from event_system.sqlite.transactions import transaction
 
 STATE_FILE = "state.db"
 LOST_STATE = "Bring it back from a backup, or move it away: then listeners start as new ones."
@@ -84,9 +85,8 @@ class StateDatabase:
 
     async def _transact(self, work: Callable[[apsw.Connection], T]) -> T:
         def write(connection: apsw.Connection) -> T:
-            with connection:
-                result = work(connection)
-            return result  # noqa: RET504 - mypy cannot tell that `with` lets errors pass
+            with transaction(connection):
+                return work(connection)
 
         return await self._run(write)
 

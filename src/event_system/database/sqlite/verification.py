@@ -37,6 +37,7 @@ from event_system.database.sqlite.state import (
 )
 from event_system.kernel.errors import DamagedFileError, DataDirectoryError
 from event_system.sqlite.files import check_small, guarding, read_only
+from event_system.sqlite.transactions import transaction
 
 PART: Final = 1_000
 _FAILURES = """
@@ -216,7 +217,11 @@ class SqliteStateStore:
         if place not in self._open:
             return
         path = self._paths[place]
-        with guarding(path, _remedy(place)), closing(connect_state(path)) as connection, connection:
+        with (
+            guarding(path, _remedy(place)),
+            closing(connect_state(path)) as connection,
+            transaction(connection),
+        ):
             for sql, values in statements:
                 connection.execute(sql, values)
 

@@ -21,6 +21,7 @@ from event_system.eventlog.sqlite.schema import (
     connect_index,
 )
 from event_system.sqlite.files import DAMAGE
+from event_system.sqlite.transactions import transaction
 
 RUN_EVENTS = 16_384  # places in a run are code points, so there may be 55,295 at most
 REST_SECONDS = 0.05
@@ -152,7 +153,7 @@ class Indexer:
         self._forgotten = self._floor
         last = min(self._floor, self.indexed_through - 1)
         for (run,) in self._connection.execute(old, (last,)).fetchall():
-            with self._connection:
+            with transaction(self._connection):
                 for table in ("ids", "postings", "type_runs", "runs"):
                     self._connection.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - our own names
             if self._stopping.wait(self._rest_seconds):
@@ -170,14 +171,8 @@ class Indexer:
         first = self.indexed_through + 1
         last = first + self._run_events - 1
         run = (first - 1) // self._run_events
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(self._connection):
             self._insert_run(run, first, last)
-            self._connection.execute("COMMIT")
-        except BaseException:
-            if self._connection.in_transaction:  # a full disk has rolled back already
-                self._connection.execute("ROLLBACK")
-            raise
         self.indexed_through = last
         self._on_run(first, last, run)
 
