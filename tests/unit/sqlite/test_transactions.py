@@ -42,9 +42,8 @@ def test_all_is_there_at_the_end(connection: apsw.Connection) -> None:
 
 
 def test_what_fails_leaves_nothing(connection: apsw.Connection) -> None:
-    with pytest.raises(KeyError), transaction(connection):
-        write(connection, SMALL)
-        raise KeyError
+    with pytest.raises(apsw.SQLError), transaction(connection):
+        connection.execute(f"INSERT INTO things VALUES ({SMALL}, ''); SELECT nothing")
 
     assert kept(connection) == []
     assert not connection.in_transaction
