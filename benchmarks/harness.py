@@ -24,6 +24,10 @@ from tools.ports import free_port
 HERE = Path(__file__).parent
 KEY = "esk_benchmark"
 START_SECONDS = 60
+_TAKEN = re.compile(
+    r'^http_requests_total\{route="/api/events/(?:trigger|batch)",status="200"\} (\S+)$',
+    re.MULTILINE,
+)
 
 
 @contextmanager
@@ -162,8 +166,7 @@ class Node:
         connection.request("GET", "/metrics")
         text = connection.getresponse().read().decode()
         connection.close()
-        values = re.findall(r'^http_requests_total\{.*status="200".*\} (\S+)$', text, re.MULTILINE)
-        return round(sum(map(float, values)))
+        return round(sum(map(float, _TAKEN.findall(text))))
 
     def rss_mib(self) -> float:
         text = Path(f"/proc/{self.pid}/status").read_text()
