@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from benchmarks import ages
 from benchmarks.harness import Node, node, scratch
-from benchmarks.load import Load, faults_of, handled, percentile, steady, stored, wrk
+from benchmarks.load import Load, drained, faults_of, handled, percentile, steady, stored, wrk
 from benchmarks.report import ROUNDS, Limit, Run
 
 SATURATION_SECONDS = 60
@@ -49,24 +49,17 @@ def run(run: Run) -> None:
 def _round(run: Run, seconds: int) -> Round:
     with scratch() as directory, node(directory, listeners="ages") as at:
         wrk(at.url, 64, 1)
-        noted = _drained(at)
+        noted = drained(at)
         quiet = stored(at, lambda: steady(at.port, per_second=1000, seconds=run.seconds))
         quiet = handled(at, quiet, noted)
         quiet_ages = ages.read(directory, noted)
-        noted = _drained(at)
+        noted = drained(at)
         found = Round(quiet, quiet, _p99_ms(quiet_ages), 0.0)
         load = stored(at, lambda: _saturate(at, run.seconds if run.quick else seconds, found))
         found.in_time -= noted
         found.full = handled(at, load, noted)
         found.full_p99_ms = _p99_ms(ages.read(directory, noted))
         return found
-
-
-def _drained(at: Node) -> int:
-    """How many were handled so far, once nothing is left to handle."""
-    while (status := at.listener())["lag"]:
-        pass
-    return int(status["handled"])
 
 
 def _saturate(at: Node, seconds: int, found: Round) -> Load:

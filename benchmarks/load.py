@@ -109,6 +109,14 @@ def _settled(at: Node) -> tuple[int, int]:
     raise RuntimeError("the log goes on growing after the load has ended")
 
 
+def drained(at: Node) -> int:
+    """How many the listener has handled, once nothing is on its way and nothing is left to handle."""
+    _settled(at)
+    while (status := at.listener())["lag"]:
+        pass
+    return int(status["handled"])
+
+
 def handled(at: Node, load: Load, before: int, seconds: float = 60) -> Load:
     """Check that the listener gets exactly what was stored; `before`: handled until then."""
     wait_for(lambda: at.listener()["lag"] == 0, seconds, every=0.05)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from benchmarks.harness import node, scratch
-from benchmarks.load import Load, faults_of, handled, stored, wrk
+from benchmarks.load import Load, drained, faults_of, handled, stored, wrk
 from benchmarks.report import Limit, Run
 
 
@@ -34,8 +34,7 @@ def _cost(run: Run, listeners: str) -> Cost:
     with scratch() as directory, node(directory, listeners=listeners) as at:
         wrk(at.url, 64, 1)
         at.get("/health")
-        while (status := at.listener())["lag"]:
-            pass
+        before_load = drained(at)
         spent = 0.0
 
         def drive() -> Load:
@@ -45,5 +44,5 @@ def _cost(run: Run, listeners: str) -> Cost:
             spent = at.cpu_seconds() - before
             return load
 
-        load = handled(at, stored(at, drive), int(status["handled"]))
+        load = handled(at, stored(at, drive), before_load)
         return Cost(load, spent / load.stored * 1e6)

@@ -22,7 +22,7 @@ import uvloop
 from benchmarks import ages
 from benchmarks.fill import fill
 from benchmarks.harness import HERE, Node, node, scratch, wait_for
-from benchmarks.load import Load, faults_of, handled, percentile, steady, stored
+from benchmarks.load import Load, drained, faults_of, handled, percentile, steady, stored
 from benchmarks.report import Limit, Run
 from event_system.eventlog.sqlite.reader import Reader
 
@@ -93,8 +93,7 @@ def _live(run: Run, at: Node) -> None:
 def _aged(run: Run, at: Node, *, replaying: bool = False) -> tuple[Load, float]:
     """A load, and the p99 of its events' ages in milliseconds."""
     steady(at.port, per_second=PER_SECOND, seconds=1)
-    wait_for(lambda: at.listener()["lag"] == 0, 60, every=0.05)
-    noted = at.listener()["handled"]
+    noted = drained(at)
     if replaying:
         with _replaying(at) as shown:
             load = _load(run, at, noted)

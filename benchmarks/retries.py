@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks import ages
 from benchmarks.fill import DAY_US, fill
 from benchmarks.harness import Node, node, scratch, wait_for
-from benchmarks.load import Load, faults_of, handled, stored, wrk
+from benchmarks.load import Load, drained, faults_of, handled, stored, wrk
 from benchmarks.report import Limit, Run
 from event_system.database.sqlite.state import StateDatabase
 from event_system.delivery.ports import RETRYING, Failure
@@ -70,8 +70,7 @@ def _side(run: Run, directory: Path, dues: range) -> Side:
     with node(directory, listeners="retried") as at:
         claims = _claims(at, len(dues))
         stored(at, lambda: wrk(at.url, 64, 1))
-        wait_for(lambda: at.listener()["lag"] == 0, 60, 0.05)
-        before = int(at.listener()["handled"])
+        before = drained(at)
         spent = at.cpu_seconds()
         ingest = handled(at, stored(at, lambda: wrk(at.url, 64, run.seconds)), before)
         spent = at.cpu_seconds() - spent
