@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
+import pytest
+
 from event_system.kernel.errors import StorageError
 from event_system.kernel.spans import Span
 from event_system.node.on_call import OnCallPart
@@ -39,14 +41,16 @@ async def test_schedules_that_a_reload_takes_away_are_remembered_over_a_restart(
     assert (shift.people, shift.span) == (("wang",), Span(START, START + DAY_US))
 
 
-async def test_a_store_that_fails_ends_nothing() -> None:
+async def test_a_store_that_fails_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
     records = MemoryRecords()
     records.failure = StorageError("full")
     part = OnCallPart(PLAN, records, HandClock(START), os.urandom)
     await part.start()
-    part.take_over(PLAN)
+    await until(lambda: caplog.messages)
+    assert caplog.messages == ["who is on call was not recorded: full"]
+    assert KIND not in records.rows
+
     records.failure = None
     part.take_over(PLAN)
-
     await until(lambda: KIND in records.rows)
     await part.stop()
