@@ -1,4 +1,8 @@
-"""A node at rest, and how soon a new one answers."""
+"""A node at rest, and how soon a new one answers.
+
+Modules are compiled already, as from a node's second start on; the
+first one takes about twice as long.
+"""
 
 from __future__ import annotations
 
