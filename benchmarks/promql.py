@@ -1,41 +1,37 @@
 """Queries over 24 h of 500 series, 15 s apart, here and in a Prometheus with the same samples.
 
-Ours come from the node's store and end as JSON, in a thread of the query engine; those of
-Prometheus come over HTTP on this machine. Both are asked in turns.
+A node and a Prometheus, as their users run them, are asked over HTTP, in turns, one connection each.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import subprocess
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
-from urllib.request import urlopen
 
 import numpy as np
 
-from benchmarks.harness import scratch
+from benchmarks.harness import KEY, START_SECONDS, node, process, scratch, wait_for
 from benchmarks.report import Limit, Run
 from event_system.kernel.clock import SystemClock
-from event_system.promql.encoding import encoded
-from event_system.promql.engine import Engine, Limits, Question, at
+from event_system.promql.engine import Question, at
 from event_system.promql.ports import Labels
-from event_system.timeseries.options import DAY_MS, StoreOptions
+from event_system.timeseries.options import StoreOptions
 from event_system.timeseries.store import Store
 from tools.ports import free_port
 
 STEP_MS, HOURS, SERIES = 15_000, 24, 500
-HOUR = 3_600_000 // STEP_MS
+MINUTE = 60_000 // STEP_MS
 RATE = "sum by (type) (rate(x[5m]))"
-ASKED = 5
+ASKED = 15
 """Times that a query is asked in a round; the median counts."""
-START_SECONDS = 300
 
 
 def run(run: Run) -> None:
@@ -43,13 +39,13 @@ def run(run: Run) -> None:
     end_ms = int(time.time() * 1000) // STEP_MS * STEP_MS - 60_000
     times = np.arange(end_ms - HOURS * 3_600_000, end_ms + 1, STEP_MS, dtype=np.int64)
     with scratch() as directory, ExitStack() as stack:
-        engine = stack.enter_context(_Ours(directory / "store", series, times))
-        address = stack.enter_context(_Theirs(directory, series, times))
+        ours = stack.enter_context(_ours(directory / "node", series, times))
+        theirs = stack.enter_context(_theirs(directory, series, times))
         for what, question, most in _questions(end_ms):
-            _same(engine, address, question)
+            _same(ours, theirs, question)
             sides = {
-                "ours": partial(_median, partial(engine.ask, question)),
-                "theirs": partial(_median, partial(address.ask, question)),
+                "ours": partial(_median, partial(ours.ask, question)),
+                "theirs": partial(_median, partial(theirs.ask, question)),
             }
             pairs = [(r["ours"], r["theirs"]) for r in run.rounds(sides)]
             run.ratio(f"{what}, ours / Prometheus", pairs, "ms", Limit(at_most=most))
@@ -74,90 +70,81 @@ def _values(number: int, times: int) -> Any:
     return np.cumsum(steps).astype(np.float64)
 
 
-class _Ours:
-    """The node's store with a query engine."""
+class _Server:
+    """Who answers Prometheus' API on this machine, over one connection."""
 
-    def __init__(self, directory: Path, series: int, times: Any) -> None:
-        options = StoreOptions(retention_ms=15 * DAY_MS)
-        self._store = Store(directory, options, SystemClock())
-        labels = [_labels(number) for number in range(series)]
-        values = np.array([_values(number, len(times)) for number in range(series)])
-        for place, moment in enumerate(times.tolist()):  # as samples come
-            at_once = np.full(series, moment, np.int64)
-            self._store.append(labels, at_once, np.ascontiguousarray(values[:, place]))
-            if place % (2 * HOUR) == 0 and place < len(times) - 2 * HOUR:
-                self._store.maintain()
-        self._loop = asyncio.Runner()
-        self._engine = Engine(self._store, Limits(), time.monotonic)
-
-    def __enter__(self) -> _Ours:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.close()
-        self._engine.close()
-        self._store.close()
-
-    def ask(self, question: Question) -> Any:
-        """The JSON of an answer."""
-        return self._loop.run(self._engine.ask(question, encoded))
-
-
-class _Theirs:
-    """A Prometheus of the benchmark's own."""
-
-    def __init__(self, directory: Path, series: int, times: Any) -> None:
-        port = free_port()
-        self._url = f"http://127.0.0.1:{port}/api/v1/"
-        text = directory / "samples"
-        with text.open("w", encoding="utf-8") as file:
-            for number in range(series):
-                _, instance, type_ = _labels(number)
-                head = f'x{{instance="{instance[1]}",type="{type_[1]}"}}'
-                pairs = zip(times.tolist(), _values(number, len(times)).tolist(), strict=True)
-                file.writelines(f"{head} {value:.0f} {ms / 1000:.3f}\n" for ms, value in pairs)
-            file.write("# EOF\n")
-        create = ["promtool", "tsdb", "create-blocks-from", "openmetrics", "-q"]
-        subprocess.run([*create, str(text), str(directory / "blocks")], check=True, cwd=directory)
-        (directory / "prometheus.yml").write_text("global: {}\n", encoding="utf-8")
-        with (directory / "log").open("wb") as log:
-            self._process = subprocess.Popen(
-                [
-                    "prometheus",
-                    f"--config.file={directory}/prometheus.yml",
-                    f"--storage.tsdb.path={directory}/blocks",
-                    f"--web.listen-address=127.0.0.1:{port}",
-                ],
-                stdout=log,
-                stderr=log,
-            )
-
-    def __enter__(self) -> _Theirs:
-        until = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                self.ask(at("1", 0))
-            except OSError:
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.1)
-            else:
-                return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
+    def __init__(self, port: int, headers: dict[str, str]) -> None:
+        self._connection = HTTPConnection("127.0.0.1", port, timeout=60)
+        self._headers = headers
 
     def ask(self, question: Question) -> bytes:
-        """The body of an answer."""
-        parameters = {"query": question.query, "time": question.end_ms / 1000}
-        call = "query"
-        if question.step_ms is not None:
-            span = {"start": question.start_ms / 1000, "end": question.end_ms / 1000}
-            parameters |= {**span, "step": question.step_ms / 1000}
-            call = "query_range"
-        with urlopen(f"{self._url}{call}?{urlencode(parameters)}") as answer:
-            return bytes(answer.read())
+        """The body of an answer. Raises `OSError` where there is none."""
+        parameters: dict[str, str | float] = {"query": question.query}
+        if question.step_ms is None:
+            call, parameters["time"] = "query", question.end_ms / 1000
+        else:
+            call, parameters["step"] = "query_range", question.step_ms / 1000
+            parameters |= {"start": question.start_ms / 1000, "end": question.end_ms / 1000}
+        self._connection.request(
+            "GET", f"/api/v1/{call}?{urlencode(parameters)}", None, self._headers
+        )
+        answer = self._connection.getresponse()
+        body = answer.read()
+        if answer.status != 200:
+            raise OSError(f"{question.query}: {answer.status} {body[:300].decode()}")
+        return body
+
+
+@contextmanager
+def _ours(directory: Path, series: int, times: Any) -> Iterator[_Server]:
+    """A node that finds the samples in its store."""
+    store = Store(directory / "data" / "metrics", StoreOptions(), SystemClock())
+    labels = [_labels(number) for number in range(series)]
+    values = np.array([_values(number, len(times)) for number in range(series)])
+    for place, moment in enumerate(times.tolist()):  # as samples come
+        at_once = np.full(series, moment, np.int64)
+        store.append(labels, at_once, np.ascontiguousarray(values[:, place]))
+        if place % MINUTE == 0:
+            store.maintain()
+    store.close()
+    with node(directory) as running:
+        yield _Server(running.port, {"Authorization": f"Bearer {KEY}"})
+
+
+@contextmanager
+def _theirs(directory: Path, series: int, times: Any) -> Iterator[_Server]:
+    """A Prometheus of the benchmark's own."""
+    text = directory / "samples"
+    with text.open("w", encoding="utf-8") as file:
+        for number in range(series):
+            _, instance, type_ = _labels(number)
+            head = f'x{{instance="{instance[1]}",type="{type_[1]}"}}'
+            pairs = zip(times.tolist(), _values(number, len(times)).tolist(), strict=True)
+            file.writelines(f"{head} {value:.0f} {ms / 1000:.3f}\n" for ms, value in pairs)
+        file.write("# EOF\n")
+    create = ["promtool", "tsdb", "create-blocks-from", "openmetrics", "-q"]
+    subprocess.run([*create, str(text), str(directory / "blocks")], check=True, cwd=directory)
+    (directory / "prometheus.yml").write_text("global: {}\n", encoding="utf-8")
+    port = free_port()
+    command = [
+        "prometheus",
+        f"--config.file={directory}/prometheus.yml",
+        f"--storage.tsdb.path={directory}/blocks",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+    with process(command, wait_port=port):
+        server = _Server(port, {})
+        wait_for(partial(_answers, server), START_SECONDS)
+        yield server
+
+
+def _answers(server: _Server) -> bool:
+    """It listens before it has read its blocks, and refuses until then."""
+    try:
+        server.ask(at("1", 0))
+    except OSError:
+        return False
+    return True
 
 
 def _median(ask: Callable[[], object]) -> float:
@@ -170,10 +157,9 @@ def _median(ask: Callable[[], object]) -> float:
     return float(np.median(found))
 
 
-def _same(ours: _Ours, theirs: _Theirs, question: Question) -> None:
+def _same(ours: _Server, theirs: _Server, question: Question) -> None:
     """Nothing is measured unless both answer with as many rows and values."""
-    mine = json.loads(ours.ask(question))["result"]
-    others = json.loads(theirs.ask(question))["data"]["result"]
+    mine, others = (json.loads(side.ask(question))["data"]["result"] for side in (ours, theirs))
     counts = [[len(row.get("values", "1")) for row in rows] for rows in (mine, others)]
     if counts[0] != counts[1] or not counts[0]:
         raise RuntimeError(f"{question.query}: the answers differ: {str(counts)[:200]}")
