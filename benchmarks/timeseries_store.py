@@ -77,7 +77,7 @@ def main() -> None:
     began = time.perf_counter()
     read = store.select([Matcher("__name__", "=~", "m([0-9]|1[01])")], 0, 2**62, 10**9)
     read_ms = (time.perf_counter() - began) * 1000
-    assert len(read) == 480
+    assert len(read.labels) == 480
     store._directory.close()  # as if it were killed
     began = time.perf_counter()
     Store(directory, StoreOptions(), clock).close()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from event_system.kernel.errors import TooManySamplesError
-from event_system.promql.ports import Labels, Matcher, Series
+from event_system.promql.ports import Labels, Matcher, Samples, Series
 
 
 def labels_of(pairs: Mapping[str, str]) -> Labels:
@@ -35,9 +35,9 @@ class MemorySamples:
 
     def select(
         self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, most_samples: int
-    ) -> list[Series]:
+    ) -> Samples:
         found, read = [], 0
-        for labels in self._fitting(matchers):
+        for labels in sorted(self._fitting(matchers)):
             _, times, values = self._series[labels]
             low, high = np.searchsorted(times, (start_ms, end_ms + 1)).tolist()
             read += high - low
@@ -45,10 +45,10 @@ class MemorySamples:
                 raise TooManySamplesError(f"more than {most_samples} (promql.max_samples)")
             if high > low:
                 found.append(Series(labels, times[low:high], values[low:high]))
-        return found
+        return Samples.of(found)
 
     def series(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[Labels]:
-        return [one.labels for one in self.select(matchers, start_ms, end_ms, 2**62)]
+        return self.select(matchers, start_ms, end_ms, 2**62).labels
 
     def label_names(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[str]:
         return sorted({n for labels in self.series(matchers, start_ms, end_ms) for n, _ in labels})

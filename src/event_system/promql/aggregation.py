@@ -21,9 +21,9 @@ from event_system.promql.values import (
     Ints,
     Vector,
     any_of,
+    filled,
     grouped,
     groups_of,
-    rows,
     summed,
     with_label,
 )
@@ -40,7 +40,7 @@ def aggregate(
 
     `check` is called now and then, and may raise to end it.
     """
-    vector = rows(vector, np.flatnonzero(vector.present.any(axis=1)))
+    vector = filled(vector)
     if not vector.labels:
         return vector
     keys = _group_labels(node, vector.labels)
@@ -70,9 +70,9 @@ def _group_labels(node: Aggregation, labels: list[Labels]) -> list[Labels]:
     if not node.without:
         if not names:
             return [()] * len(labels)
-        return [tuple(pair for pair in entry if pair[0] in names) for entry in labels]
+        return [tuple([pair for pair in entry if pair[0] in names]) for entry in labels]
     left_out = names | {NAME}
-    return [tuple(pair for pair in entry if pair[0] not in left_out) for entry in labels]
+    return [tuple([pair for pair in entry if pair[0] not in left_out]) for entry in labels]
 
 
 def _sum(vector: Vector, numbers: Ints, groups: int) -> Floats:

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Final
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from event_system.promql.engine import Answer
-from event_system.promql.numbers import answered
-from event_system.promql.ports import Labels, Series
+from event_system.promql.numbers import all_answered
+from event_system.promql.ports import Labels, Samples
+from event_system.promql.samples import in_parts
 
+_AT_ONCE: Final = 20_000
+"""Points that are made into text at a time."""
 _text = msgspec.json.Encoder().encode
 
 
 def encoded(answer: Answer) -> bytes:
     """The `data` member of an answer."""
     if answer.type == "string":
-        moment, text = _seconds(int(answer.series[0].times[0])), _text(answer.text).decode()
+        moment, text = _seconds(int(answer.samples.times[0])), _text(answer.text).decode()
         return f'{{"resultType":"string","result":[{moment},{text}]}}'.encode()
-    rows = list(zip(answer.series, _points(answer.series), strict=True))
+    rows = zip(answer.samples.labels, _points(answer.samples), strict=True)
     if answer.type == "scalar":
-        return f'{{"resultType":"scalar","result":{rows[0][1]}}}'.encode()
+        return f'{{"resultType":"scalar","result":{next(rows)[1]}}}'.encode()
     member = '"values":[%s]' if answer.type == "matrix" else '"value":%s'
-    texts = [f'{{"metric":{metric(one.labels)},{member % points}}}' for one, points in rows]
+    texts = [f'{{"metric":{metric(labels)},{member % points}}}' for labels, points in rows]
     return f'{{"resultType":"{answer.type}","result":[{",".join(texts)}]}}'.encode()
 
 
@@ -33,15 +37,24 @@ def metric(labels: Labels) -> str:
     return _text(dict(labels)).decode()
 
 
-def _points(series: Iterable[Series]) -> Iterator[str]:
-    """The points of each series. Most have the very same times, which are written once."""
-    known: NDArray[np.int64] | None = None
-    heads: list[str] = []
-    for one in series:
-        if one.times is not known:
-            known, heads = one.times, [f'[{_seconds(ms)},"' for ms in one.times.tolist()]
-        values = map(answered, one.values.tolist())
-        yield ",".join([f'{head}{value}"]' for head, value in zip(heads, values, strict=True)])
+class _Heads(dict[int, str]):
+    """How points begin, by time: most times come in several series."""
+
+    def __missing__(self, ms: int) -> str:
+        head = self[ms] = f'[{_seconds(ms)},"'
+        return head
+
+
+def _points(samples: Samples) -> Iterator[str]:
+    """The points of each series."""
+    for part in in_parts(np.diff(samples.starts), _AT_ONCE):
+        bounds = samples.starts[part.start : part.stop + 1]
+        some = slice(int(bounds[0]), int(bounds[-1]))
+        times = map(_Heads().__getitem__, samples.times[some].tolist())
+        values = all_answered(samples.values[some])
+        points = [f'{head}{value}"]' for head, value in zip(times, values, strict=True)]
+        for begin, end in pairwise((bounds - bounds[0]).tolist()):
+            yield ",".join(points[begin:end])
 
 
 def _seconds(ms: int) -> str:

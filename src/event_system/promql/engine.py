@@ -18,9 +18,10 @@ from event_system.kernel.errors import (
 )
 from event_system.promql.evaluator import Evaluator, Rules
 from event_system.promql.parsing import parse
-from event_system.promql.ports import SampleSource, Series
+from event_system.promql.ports import Samples, SampleSource, Series
+from event_system.promql.samples import samples_of
 from event_system.promql.syntax import Expression, Range, Subquery, ValueType, type_of
-from event_system.promql.values import Ints, Vector
+from event_system.promql.values import Ints, Vector, row_of, rows
 
 T = TypeVar("T")
 _NAMES: Final = {"matrix": "range vector", "string": "string"}
@@ -56,8 +57,13 @@ class Answer(NamedTuple):
     """
 
     type: ValueType
-    series: list[Series]
+    samples: Samples
     text: str = ""
+
+    @property
+    def series(self) -> list[Series]:
+        """The samples series by series."""
+        return list(self.samples)
 
 
 def at(query: str, moment_ms: int) -> Question:
@@ -152,10 +158,10 @@ def _instant(evaluator: Evaluator, tree: Expression, steps: Ints) -> Answer:
         return Answer("matrix", _window_of_each(evaluator, tree, steps))
     value = evaluator.value(tree, steps)
     if isinstance(value, str):
-        return Answer("string", [Series((), steps, np.zeros(1))], value)
+        return Answer("string", samples_of(row_of(np.zeros(1)), steps), value)
     if not isinstance(value, Vector):
-        return Answer("scalar", [Series((), steps, value)])
-    return Answer("vector", _series(value, steps))
+        return Answer("scalar", samples_of(row_of(value), steps))
+    return Answer("vector", samples_of(value, steps))
 
 
 def _range(evaluator: Evaluator, tree: Expression, steps: Ints) -> Answer:
@@ -167,23 +173,13 @@ def _range(evaluator: Evaluator, tree: Expression, steps: Ints) -> Answer:
     value = evaluator.value(tree, steps)
     assert not isinstance(value, str)
     if not isinstance(value, Vector):
-        return Answer("matrix", [Series((), steps, value)])
-    return Answer("matrix", sorted(_series(value, steps), key=lambda series: series.labels))
+        value = row_of(value)
+    if value.labels != sorted(value.labels):
+        value = rows(value, sorted(range(len(value.labels)), key=value.labels.__getitem__))
+    return Answer("matrix", samples_of(value, steps))
 
 
-def _series(vector: Vector, steps: Ints) -> list[Series]:
-    if vector.present.all():
-        whole = zip(vector.labels, vector.values, strict=True)
-        return [Series(labels, steps, values) for labels, values in whole]
-    found = zip(vector.labels, vector.values, vector.present, strict=True)
-    return [
-        Series(labels, steps[present], values[present])
-        for labels, values, present in found
-        if present.any()
-    ]
-
-
-def _window_of_each(evaluator: Evaluator, tree: Expression, steps: Ints) -> list[Series]:
+def _window_of_each(evaluator: Evaluator, tree: Expression, steps: Ints) -> Samples:
     windows = evaluator.windows(tree, steps)
     spans = zip(windows.samples.labels, windows.low[:, 0], windows.high[:, 0], strict=True)
     found = [
@@ -191,4 +187,4 @@ def _window_of_each(evaluator: Evaluator, tree: Expression, steps: Ints) -> list
         for labels, low, high in spans
         if high > low
     ]
-    return sorted(found, key=lambda series: series.labels)
+    return Samples.of(sorted(found, key=lambda series: series.labels))

@@ -19,8 +19,8 @@ from event_system.promql.operators import (
     negated,
     with_scalar,
 )
-from event_system.promql.ports import Matcher, SampleSource, is_stale
-from event_system.promql.samples import Samples, Windows, laid_out
+from event_system.promql.ports import Matcher, Samples, SampleSource, is_stale
+from event_system.promql.samples import Windows, samples_of, upto, without_stale
 from event_system.promql.syntax import (
     SETS,
     Aggregation,
@@ -144,12 +144,12 @@ class Evaluator:
         begins = ends - node.range_ms
         if isinstance(node, Range):
             first, last = int(begins.min()), int(ends.max())
-            samples = self._read(node.selector.matchers, first, last, keep_stale=False)
+            samples = without_stale(self._read(node.selector.matchers, first, last))
         else:
             samples = self._inner(node, int(begins.min()), int(ends.max()))
         self._hold(len(samples.labels) * len(steps))
-        low = samples.upto(begins, inclusive=not self._rules.closed)
-        high = np.maximum(samples.upto(ends, inclusive=True), low)
+        low = upto(samples, begins, inclusive=not self._rules.closed)
+        high = np.maximum(upto(samples, ends, inclusive=True), low)
         return Windows(samples, low, high, begins, ends, steps, self.check)
 
     # Selectors
@@ -160,19 +160,13 @@ class Evaluator:
         moment = self._span[at == "end"] if isinstance(at, str) else at
         return np.full(len(steps), moment, np.int64)
 
-    def _read(
-        self, matchers: tuple[Matcher, ...], start: int, end: int, *, keep_stale: bool
-    ) -> Samples:
+    def _read(self, matchers: tuple[Matcher, ...], start: int, end: int) -> Samples:
         try:
-            series = self._source.select(matchers, start, end, self._left)
+            samples = self._source.select(matchers, start, end, self._left)
         except TooManySamplesError as error:
             raise TooManySamplesError(
                 f"the query reads more than {self._rules.max_samples} samples (promql.max_samples)"
             ) from error
-        samples = laid_out(
-            sorted((s for s in series if len(s.times)), key=lambda s: s.labels),
-            keep_stale=keep_stale,
-        )
         self._left -= len(samples.times)
         return samples
 
@@ -190,11 +184,11 @@ class Evaluator:
         lookback = self._rules.lookback_ms
         oldest = moments - lookback + (not self._rules.closed)
         first, last = int(oldest.min()), int(moments.max())
-        samples = self._read(node.matchers, first, last, keep_stale=True)
+        samples = self._read(node.matchers, first, last)
         if not samples.labels:
             return nothing(len(steps)), np.empty((0, len(steps)), np.int64)
         self._hold(len(samples.labels) * len(steps))
-        places = samples.upto(moments, inclusive=True) - 1
+        places = upto(samples, moments, inclusive=True) - 1
         found = places >= samples.starts[:-1, None]
         places = np.maximum(places, 0)
         times, values = samples.times[places], samples.values[places]
@@ -213,15 +207,13 @@ class Evaluator:
         self._hold((last - start) // step + 1)
         steps = np.arange(start, last + 1, step, dtype=np.int64)
         if not len(steps):
-            return laid_out([], keep_stale=False)
+            return Samples.of([])
         value = self.value(node.expression, steps)
         vector = value if isinstance(value, Vector) else row_of(_number(value))
-        vector = rows(vector, np.flatnonzero(vector.present.any(axis=1)))
-        row, column = np.nonzero(vector.present)
-        starts = np.searchsorted(row, np.arange(len(vector.labels) + 1))
         self._held = before
-        self._hold(len(row))
-        return Samples(vector.labels, steps[column], vector.values[row, column], starts)
+        samples = samples_of(vector, steps)
+        self._hold(len(samples.times))
+        return samples
 
     # Operators and functions
 

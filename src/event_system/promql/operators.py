@@ -17,9 +17,9 @@ from event_system.promql.values import (
     Ints,
     Vector,
     any_of,
+    filled,
     groups_of,
     nothing,
-    rows,
     summed,
     unique,
     with_label,
@@ -237,5 +237,5 @@ def _has_match(matching: Matching, mine: Vector, others: Vector) -> Bools:
 
 def negated(vector: Vector) -> Vector:
     """A minus in front."""
-    there = rows(vector, np.flatnonzero(vector.present.any(axis=1)))
+    there = filled(vector)
     return unique(Vector(without_name(there.labels), -there.values, there.present), strict=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
@@ -60,6 +61,31 @@ class Series(NamedTuple):
     values: NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Series side by side: `starts[i]:starts[i + 1]` are the samples of the series `labels[i]`."""
+
+    labels: list[Labels]
+    times: NDArray[np.int64]
+    values: NDArray[np.float64]
+    starts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, series: Sequence[Series]) -> Samples:
+        """The same of series one by one."""
+        ends = np.cumsum([len(each.times) for each in series], dtype=np.int64)
+        return cls(
+            [each.labels for each in series],
+            np.concatenate([np.empty(0, np.int64), *(each.times for each in series)]),
+            np.concatenate([np.empty(0), *(each.values for each in series)]),
+            np.concatenate((np.zeros(1, np.int64), ends)),
+        )
+
+    def __iter__(self) -> Iterator[Series]:
+        for each, (begin, end) in zip(self.labels, pairwise(self.starts.tolist()), strict=True):
+            yield Series(each, self.times[begin:end], self.values[begin:end])
+
+
 class SampleSource(Protocol):
     """Where samples are. Called in worker threads, several at once; a call blocks.
 
@@ -68,8 +94,10 @@ class SampleSource(Protocol):
 
     def select(
         self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, most_samples: int
-    ) -> list[Series]:
+    ) -> Samples:
         """The series that have samples in the span, with these samples, `STALE` ones included.
+
+        They come sorted by their labels.
 
         Raises `TooManySamplesError` before it has read more than `most_samples`.
         """

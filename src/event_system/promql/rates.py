@@ -11,7 +11,8 @@ from typing import Final
 
 import numpy as np
 
-from event_system.promql.samples import Samples, Windows
+from event_system.promql.ports import Samples
+from event_system.promql.samples import Windows
 from event_system.promql.values import Bools, Floats, Ints
 
 _NEAR: Final = 1.1

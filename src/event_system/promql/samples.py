@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from event_system.promql.ports import Labels, Series, is_stale
-from event_system.promql.values import Bools, Floats, Ints
+from event_system.promql.ports import Samples, is_stale
+from event_system.promql.values import Bools, Floats, Ints, Vector, filled
 
 _CHUNK: Final = 2_000_000
 """Samples of windows that are laid out at a time."""
@@ -21,56 +21,54 @@ _AT_ONCE: Final = 50_000_000
 """Samples of windows that are summed up at a time: a fraction of a second."""
 
 
-@dataclass(frozen=True, slots=True)
-class Samples:
-    """`starts[i]:starts[i + 1]` are those of the series `labels[i]`, in rising time."""
+def upto(samples: Samples, moments: Ints, *, inclusive: bool) -> Ints:
+    """How far each series reaches at each moment: flat places, (series, moments).
 
-    labels: list[Labels]
-    times: Ints
-    values: Floats
-    starts: Ints
-
-    def upto(self, moments: Ints, *, inclusive: bool) -> Ints:
-        """How far each series reaches at each moment: flat places, (series, moments).
-
-        A place is that of the first sample after the moment (or at it, if not `inclusive`).
-        """
-        if not len(self.times):
-            return np.zeros((len(self.labels), len(moments)), np.int64)
-        side: Final = "right" if inclusive else "left"
-        lengths = np.diff(self.starts)
-        if (shared := self._shared(lengths)) is not None:
-            return self.starts[:-1, None] + np.searchsorted(shared, moments, side)[None, :]
-        first, last = int(self.times.min()), int(self.times.max())
-        wide = last - first + 3
-        lanes = np.arange(len(lengths), dtype=np.int64) * wide
-        keys = self.times - (first - 1) + np.repeat(lanes, lengths)
-        wanted = np.clip(moments - (first - 1), 0, wide - 1) + lanes[:, None]
-        places = np.searchsorted(keys, wanted.ravel(), side)
-        return places.reshape(wanted.shape)
-
-    def _shared(self, lengths: Ints) -> Ints | None:
-        """The times that all series have in common, if they do."""
-        if not len(lengths) or (lengths != lengths[0]).any():
-            return None
-        table = self.times.reshape(len(lengths), int(lengths[0]))
-        return table[0] if (table == table[0]).all() else None
+    A place is that of the first sample after the moment (or at it, if not `inclusive`).
+    """
+    if not len(samples.times):
+        return np.zeros((len(samples.labels), len(moments)), np.int64)
+    side: Final = "right" if inclusive else "left"
+    lengths = np.diff(samples.starts)
+    if (shared := _shared(samples.times, lengths)) is not None:
+        return samples.starts[:-1, None] + np.searchsorted(shared, moments, side)[None, :]
+    first, last = int(samples.times.min()), int(samples.times.max())
+    wide = last - first + 3
+    lanes = np.arange(len(lengths), dtype=np.int64) * wide
+    keys = samples.times - (first - 1) + np.repeat(lanes, lengths)
+    wanted = np.clip(moments - (first - 1), 0, wide - 1) + lanes[:, None]
+    places = np.searchsorted(keys, wanted.ravel(), side)
+    return places.reshape(wanted.shape)
 
 
-def laid_out(series: list[Series], *, keep_stale: bool) -> Samples:
-    """The series side by side; `keep_stale`: with the marks of their ends."""
-    if not series:
-        empty = np.empty(0, np.int64)
-        return Samples([], empty, np.empty(0), np.zeros(1, np.int64))
-    lengths = np.fromiter((len(s.times) for s in series), np.int64, len(series))
-    starts = np.concatenate((np.zeros(1, np.int64), np.cumsum(lengths)))
-    times = np.concatenate([s.times for s in series])
-    values = np.ascontiguousarray(np.concatenate([s.values for s in series]))
-    labels = [s.labels for s in series]
-    if not keep_stale and (stale := is_stale(values)).any():
-        before: Ints = np.concatenate((np.zeros(1, np.int64), np.cumsum(~stale)))
-        return Samples(labels, times[~stale], values[~stale], before[starts])
-    return Samples(labels, times, values, starts)
+def _shared(times: Ints, lengths: Ints) -> Ints | None:
+    """The times that all series have in common, if they do."""
+    if not len(lengths) or (lengths != lengths[0]).any():
+        return None
+    table = times.reshape(len(lengths), int(lengths[0]))
+    return table[0] if (table == table[0]).all() else None
+
+
+def without_stale(samples: Samples) -> Samples:
+    """The same without the marks of series' ends."""
+    stale = is_stale(samples.values)
+    if not stale.any():
+        return samples
+    before: Ints = np.concatenate((np.zeros(1, np.int64), np.cumsum(~stale)))
+    times, values = samples.times[~stale], samples.values[~stale]
+    return Samples(samples.labels, times, values, before[samples.starts])
+
+
+def samples_of(vector: Vector, steps: Ints) -> Samples:
+    """The values of a vector's rows, and when they are there."""
+    vector = filled(vector)
+    if vector.present.all():
+        count = len(vector.labels)
+        starts = np.arange(count + 1) * len(steps)
+        return Samples(vector.labels, np.tile(steps, count), vector.values.ravel(), starts)
+    row, column = np.nonzero(vector.present)
+    starts = np.searchsorted(row, np.arange(len(vector.labels) + 1))
+    return Samples(vector.labels, steps[column], vector.values[row, column], starts)
 
 
 class Layout(NamedTuple):
@@ -149,12 +147,12 @@ class Windows:
             yield written_out(self.samples, part, low[part, None], counts[part, None])
 
 
-def in_parts(sizes: Ints) -> Iterator[slice]:
-    """Which of things so large to lay out together."""
+def in_parts(sizes: Ints, most: int = _CHUNK) -> Iterator[slice]:
+    """Which of things so large to lay out together: at least one."""
     ends = np.cumsum(sizes)
     done = 0
     while done < len(sizes):
-        until = _until(ends, done, _CHUNK)
+        until = _until(ends, done, most)
         yield slice(done, until)
         done = until
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from event_system.kernel.errors import PromqlError, TooManySamplesError
 from event_system.promql.overtime import quantiles
-from event_system.promql.samples import Layout, Samples, Windows, in_parts, written_out
+from event_system.promql.ports import Samples
+from event_system.promql.samples import Layout, Windows, in_parts, upto, written_out
 from event_system.promql.values import Bools, Floats, Ints
 
 _WEEK_SECONDS: Final = 604_800.0
@@ -184,8 +185,8 @@ def _at_steps(windows: Windows, season: _Season, least: int, chosen: slice) -> I
     now = windows.ends[chosen] // season.slot_ms * season.slot_ms
     begins = (now[:, None] - ages).ravel()
     shape = len(windows.low), len(now), season.seasons
-    low = windows.samples.upto(begins, inclusive=False).reshape(shape)
-    high = windows.samples.upto(begins + season.slot_ms, inclusive=False).reshape(shape)
+    low = upto(windows.samples, begins, inclusive=False).reshape(shape)
+    high = upto(windows.samples, begins + season.slot_ms, inclusive=False).reshape(shape)
     low = np.maximum(low, windows.low[:, chosen, None])
     high = np.minimum(high, windows.high[:, chosen, None])
     counts = np.maximum(high - low, 0).reshape(-1, season.seasons)

@@ -44,15 +44,21 @@ def row_of(values: Floats, labels: Labels = NO_LABELS) -> Vector:
 
 def rows(vector: Vector, chosen: Sequence[int] | Ints) -> Vector:
     """Some of the rows, in this order."""
-    labels = [vector.labels[place] for place in chosen]
     index = np.asarray(chosen, np.int64)
+    labels = [vector.labels[place] for place in index.tolist()]
     return Vector(labels, vector.values[index], vector.present[index])
+
+
+def filled(vector: Vector) -> Vector:
+    """The rows that are there at some step."""
+    there = vector.present.any(axis=1)
+    return vector if there.all() else rows(vector, np.flatnonzero(there))
 
 
 def without_name(labels: Iterable[Labels]) -> list[Labels]:
     """The labels without the metric's name."""
     return [
-        entry if not entry or entry[0][0] > NAME else tuple(p for p in entry if p[0] != NAME)
+        entry[1:] if entry and entry[0][0] == NAME else tuple(p for p in entry if p[0] != NAME)
         for entry in labels
     ]
 
@@ -79,7 +85,7 @@ def unique(vector: Vector, *, strict: bool = False) -> Vector:
     """
     if len(set(vector.labels)) == len(vector.labels):
         return vector
-    vector = rows(vector, np.flatnonzero(vector.present.any(axis=1)))
+    vector = filled(vector)
     if len(set(vector.labels)) == len(vector.labels):
         return vector
     numbers, first = groups_of(vector.labels)

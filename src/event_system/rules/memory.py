@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from event_system.kernel.errors import TooManySamplesError
-from event_system.promql.ports import NAME, Labels, Matcher, Series
+from event_system.promql.ports import NAME, Labels, Matcher, Samples, Series
 from event_system.promql.values import Floats, Ints
 from event_system.rules.ports import Sample
 
@@ -52,9 +52,9 @@ class SeriesInMemory:
 
     def select(
         self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, most_samples: int
-    ) -> list[Series]:
+    ) -> Samples:
         found, read = [], 0
-        for labels in self._fitting(matchers):
+        for labels in sorted(self._fitting(matchers)):
             series = self._series[labels]
             times = series.times[: series.length]
             low, high = np.searchsorted(times, (start_ms, end_ms + 1)).tolist()
@@ -63,10 +63,10 @@ class SeriesInMemory:
                 raise TooManySamplesError(f"more than {most_samples} samples are read")
             if high > low:
                 found.append(Series(labels, times[low:high], series.values[low:high]))
-        return found
+        return Samples.of(found)
 
     def series(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[Labels]:
-        return [one.labels for one in self.select(matchers, start_ms, end_ms, 2**62)]
+        return self.select(matchers, start_ms, end_ms, 2**62).labels
 
     def label_names(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[str]:
         return sorted({n for labels in self.series(matchers, start_ms, end_ms) for n, _ in labels})

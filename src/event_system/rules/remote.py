@@ -16,7 +16,7 @@ import numpy as np
 from event_system.kernel.errors import PromqlError
 from event_system.promql.engine import Answer
 from event_system.promql.numbers import number_of
-from event_system.promql.ports import Labels, Series
+from event_system.promql.ports import Labels, Samples, Series
 from event_system.rules.ports import without_login
 
 T = TypeVar("T")
@@ -121,18 +121,16 @@ class PrometheusQuestions:
 def _answer(data: _Data, moment_ms: int) -> Answer:
     if data.resultType == "scalar":
         value = msgspec.json.decode(data.result, type=tuple[float, str])
-        return Answer("scalar", [_series((), value, moment_ms)])
+        return Answer("scalar", Samples.of([_series((), value, moment_ms)]))
     if data.resultType != "vector":
         raise ValueError(f"the result is a {data.resultType[:80]}")
     rows: list[Any] = msgspec.json.decode(data.result, type=list[_Row])
-    return Answer(
-        "vector",
-        [
-            _series(tuple(sorted(row.metric.items())), row.value, moment_ms)
-            for row in rows
-            if row.value is not None
-        ],
-    )
+    series = [
+        _series(tuple(sorted(row.metric.items())), row.value, moment_ms)
+        for row in rows
+        if row.value is not None
+    ]
+    return Answer("vector", Samples.of(series))
 
 
 def _series(labels: Labels, sample: tuple[float, str], moment_ms: int) -> Series:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from event_system.kernel.clock import Clock
 from event_system.kernel.errors import StorageError, TooManySamplesError
-from event_system.promql.ports import Labels, Matcher, Series
+from event_system.promql.ports import Labels, Matcher, Samples, Series
 from event_system.timeseries.batches import Batch
 from event_system.timeseries.blocks import Block, Budget, Damage
 from event_system.timeseries.columns import Times, Values
@@ -22,8 +22,9 @@ from event_system.timeseries.directory import StoreDirectory
 from event_system.timeseries.expiry import CautiousClock, Kept, expired
 from event_system.timeseries.generations import Generations
 from event_system.timeseries.index import ANY_NUMBER, NEVER, UNKNOWN, Refs, SeriesIndex, distinct
-from event_system.timeseries.merging import Extent, joined, merged_series, plan_merge
+from event_system.timeseries.merging import Extent, merged_series, plan_merge
 from event_system.timeseries.options import MINUTE_MS, StoreOptions
+from event_system.timeseries.reading import of_head, of_parts
 from event_system.timeseries.tally import Tally
 
 MOST_DAMAGE: Final = 1000
@@ -344,34 +345,25 @@ class Store:
 
     def select(
         self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, most_samples: int
-    ) -> list[Series]:
+    ) -> Samples:
         budget = Budget(
             most_samples, lambda: TooManySamplesError(f"over {most_samples} samples match")
         )
-        found: dict[int, list[tuple[Times, Values]]] = {}
         with self._state:
-            refs, blocks = self.index.find(matchers), self._blocks
+            refs, blocks, labels = self.index.find(matchers), self._blocks, self.index.labels
             head = self._heads.window(refs, self.index.newest_ms, start_ms, end_ms)
         budget.spend(len(head))
         near = [block for block in blocks if block.min_ms <= end_ms and block.max_ms >= start_ms]
+        if not near:
+            return of_head(head, labels)
         own = [block for block in near if self._directory.span_of(block.path)]
         history = [block for block in near if block not in own]
-        for ref, times, values in chain(
+        parts = chain(
             *(block.read(refs, start_ms, end_ms, budget) for block in _by_time(own)),
             head.parts(),
             *(block.read(refs, start_ms, end_ms, budget) for block in _by_time(history)),
-        ):
-            if len(times):
-                found.setdefault(ref, []).append((times, values))
-        return self._labelled(found)
-
-    def _labelled(self, found: dict[int, list[tuple[Times, Values]]]) -> list[Series]:
-        rows = []
-        for ref, parts in found.items():
-            labels = self.index.labels[ref]
-            if labels is not None:
-                rows.append(Series(labels, *joined(parts)))
-        return sorted(rows, key=lambda row: row.labels)
+        )
+        return of_parts(parts, labels)
 
     def series(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[Labels]:
         with self._state:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from event_system.kernel.errors import DataDirectoryError, StorageError, TooManySamplesError
+from event_system.kernel.errors import DataDirectoryError, StorageError
 from event_system.promql.ports import STALE, Labels, Matcher, Series
 from event_system.timeseries.blocks import GROUP_SERIES
 from event_system.timeseries.options import DAY_MS, HOUR_MS
@@ -212,21 +212,6 @@ def test_a_batch_larger_than_the_head_is_stored_whole(tmp_path: Path) -> None:
     assert put(store, rows) == 1000
     assert contents(store) == {A: {time: bits(value) for _, time, value in rows}}
     assert store.block_count > 1
-    store.close()
-
-
-def test_more_samples_than_wanted_are_refused_wherever_they_are(tmp_path: Path) -> None:
-    clock = StoreClock()
-    store = opened(tmp_path, clock)
-    put(store, [(A, BASE_MS + n, float(n)) for n in range(50)])
-    clock.pass_ms(3 * HOUR_MS)
-    put(store, [(A, clock.ms, 1.0)])
-    store.maintain()
-    put(store, [(A, clock.ms + n, float(n)) for n in range(1, 50)])
-
-    assert len(store.select([ALL], 0, 2**62, 100)[0].times) == 100
-    with pytest.raises(TooManySamplesError, match="over 99 samples"):
-        store.select([ALL], 0, 2**62, 99)
     store.close()
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from event_system.kernel.errors import RuleFailedError
 from event_system.promql.engine import Answer
-from event_system.promql.ports import Labels, Series
+from event_system.promql.ports import Labels, Samples, Series
 from event_system.rules.alerts import RESOLVED_KEPT_MS, Alert, advanced
 from event_system.rules.model import AlertingRule
 
@@ -26,9 +26,8 @@ def texts(row: Labels, value: float) -> tuple[Labels, Labels]:
 
 
 def answer(rows: Mapping[Labels, float]) -> Answer:
-    return Answer(
-        "vector", [Series(r, np.array([0]), np.array([value])) for r, value in rows.items()]
-    )
+    series = [Series(r, np.array([0]), np.array([value])) for r, value in rows.items()]
+    return Answer("vector", Samples.of(series))
 
 
 def run(rule: AlertingRule, steps: Sequence[Step]) -> list[dict[Labels, Alert]]:

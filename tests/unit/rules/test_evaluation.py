@@ -57,7 +57,7 @@ def test_a_series_that_a_rule_gives_no_more_ends() -> None:
 
     assert world.names(2500) == ["high", "up"]
     assert world.names(3000) == ["up"]
-    last = world.select((), 3000, 3000, 10)[0].values
+    last = world.select((), 3000, 3000, 10).values
     assert last.view(np.uint64).tolist() == [STALE_BITS]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from event_system.kernel.errors import TemplateError
 from event_system.promql.engine import Answer
-from event_system.promql.ports import Series
+from event_system.promql.ports import Samples, Series
 from event_system.rules.model import AlertingRule
 from event_system.rules.texts import Place, RuleTexts, check_text
 
@@ -17,7 +17,8 @@ ROW = (("__name__", "temperature"), ("room", "北厅"))
 
 def ask(query: str, moment_ms: int) -> Answer:
     values = np.array([float(moment_ms)])
-    return Answer("vector", [Series((("asked", query),), np.array([moment_ms]), values)])
+    series = Series((("asked", query),), np.array([moment_ms]), values)
+    return Answer("vector", Samples.of([series]))
 
 
 def text(template: str, value: float = 3.5, moment_ms: int = 7_000) -> str:

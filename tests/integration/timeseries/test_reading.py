@@ -1,0 +1,47 @@
+"""What a store answers, wherever the samples are: its order, its limit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from event_system.kernel.errors import TooManySamplesError
+from event_system.timeseries.options import HOUR_MS
+from tests.support.series import ALL, BASE_MS, StoreClock, labels, opened, put
+
+A = labels("a")
+
+
+def test_series_come_sorted_by_their_labels_wherever_they_are(tmp_path: Path) -> None:
+    clock = StoreClock()
+    store = opened(tmp_path, clock)
+    some = [labels("b"), labels("a", x="2"), labels("a", x="10"), labels("a")]
+    put(store, [(each, clock.ms, float(place)) for place, each in enumerate(some)])
+    in_the_head = store.select([ALL], 0, 2**62, 100)
+    clock.pass_ms(3 * HOUR_MS)
+    put(store, [(labels("a", x="1"), clock.ms, 4.0)])
+    store.maintain()
+    put(store, [(some[0], clock.ms, 5.0)])
+    in_both = store.select([ALL], 0, 2**62, 100)
+
+    assert in_the_head.labels == sorted(some)
+    assert in_the_head.values.tolist() == [3.0, 2.0, 1.0, 0.0]
+    assert in_both.labels == sorted([*some, labels("a", x="1")])
+    assert in_both.values.tolist() == [3.0, 4.0, 2.0, 1.0, 0.0, 5.0]
+    store.close()
+
+
+def test_more_samples_than_wanted_are_refused_wherever_they_are(tmp_path: Path) -> None:
+    clock = StoreClock()
+    store = opened(tmp_path, clock)
+    put(store, [(A, BASE_MS + n, float(n)) for n in range(50)])
+    clock.pass_ms(3 * HOUR_MS)
+    put(store, [(A, clock.ms, 1.0)])
+    store.maintain()
+    put(store, [(A, clock.ms + n, float(n)) for n in range(1, 50)])
+
+    assert len(store.select([ALL], 0, 2**62, 100).times) == 100
+    with pytest.raises(TooManySamplesError, match="over 99 samples"):
+        store.select([ALL], 0, 2**62, 99)
+    store.close()
