@@ -3,6 +3,8 @@
 Pages have 50 events, from either end of the history, and half of them continue the page before.
 Times are random spans of the stored twelve hours, between a thousand events and an hour long. 20
 types, a rare one (1 in 50,000), 40 sources and 100,000 subjects occur. Every page is checked.
+A page by rare data ends when its time is over, mostly empty; what all pages through the whole
+history take together is told beside it, and the same for data that never occurs.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from urllib.parse import urlencode
 from benchmarks.fill import (
     HOUR_US,
     LEVELS,
+    RARE_EVERY,
     RARE_GUILD,
     RARE_TYPE,
     SOURCES,
@@ -32,7 +35,6 @@ from benchmarks.report import ROUNDS, Limit, Run
 from event_system.kernel.clock import rfc3339
 
 PAGES = 300
-FEW_PAGES = 20  # data has no index: such a page reads on for seconds
 LIMIT = 50
 Query = dict[str, str]
 
@@ -130,8 +132,7 @@ class Asker:
 def _pages(run: Run, at: Node, asker: Asker) -> None:
     with at.session() as session:
         for kind, ask in asker.kinds().items():
-            pages = FEW_PAGES if ask == asker.rare_data else PAGES
-            times, found = _times(session, ask, asker, pages)
+            times, found = _times(session, ask, asker)
             times.sort()
             faults = [] if found else [f"no page by {kind} found anything"]
             run.at_most(
@@ -141,15 +142,42 @@ def _pages(run: Run, at: Node, asker: Asker) -> None:
                 beside=f"p50 {percentile(times, 0.5):.2g} ms, {found / len(times):.0f} events a page",
                 faults=faults,
             )
+        _walks(run, session, asker.span.count)
 
 
-def _times(
-    session: Session, ask: Callable[[], Query], asker: Asker, pages: int
-) -> tuple[list[float], int]:
+def _walks(run: Run, session: Session, count: int) -> None:
+    """All pages of a search that has to read everything: one by one, and with patience."""
+    walks = {
+        "rare data (1 in 50,000)": (RARE_GUILD.decode(), count // RARE_EVERY),
+        "data that never occurs": ("nobody", 0),
+    }
+    for what, (guild, expected) in walks.items():
+        for way, wait in (("page by page", 0), ("waiting up to 10 s a page", 10)):
+            query = {"where": f"data.guild={guild}", "wait": str(wait)}
+            started = time.perf_counter()
+            pages, found = _walk(session, query)
+            seconds = time.perf_counter() - started
+            faults = [] if found == expected else [f"{found} of {expected} were found"]
+            run.figure(f"all {what}, {way} ({pages} pages)", [seconds], "s", faults)
+
+
+def _walk(session: Session, query: Query) -> tuple[int, int]:
+    """Pages of a whole search, and the events in them."""
+    pages = found = 0
+    while True:
+        page, _ = _timed(session, query)
+        pages += 1
+        found += len(page["events"])
+        if page["next"] is None:
+            return pages, found
+        query = query | {"cursor": page["next"]}
+
+
+def _times(session: Session, ask: Callable[[], Query], asker: Asker) -> tuple[list[float], int]:
     """Milliseconds of each page, half of them the page after another; events found."""
     times: list[float] = []
     found = 0
-    while len(times) < pages:
+    while len(times) < PAGES:
         query = ask() | asker.either_end()
         for _ in range(2):
             page, spent = _timed(session, query)

@@ -7,8 +7,13 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 import pytest_asyncio
 
+from event_system.eventlog.backbone import young
+from event_system.eventlog.sql import history as sql_history
+from event_system.eventlog.sql import search as sql_search
+from event_system.eventlog.sqlite import history as sqlite_history
 from event_system.events.event import Row, event_of
-from event_system.events.ports import Filter, History
+from event_system.events.ports import Filter, History, Page
+from event_system.events.where import parse_where
 from event_system.kernel.errors import InvalidPatternError
 from tests.support.histories import HISTORIES, PARAMS
 from tests.support.rows import row
@@ -161,6 +166,46 @@ async def test_events_are_sifted_out_of_given_offsets(history: History, newest_f
     assert page.next is None
     assert len(kept) > 3
     assert (await history.among([], query, newest_first=newest_first)).events == []
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("step", [1, 4, 10])
+@pytest.mark.parametrize(
+    ("conditions", "chosen"),
+    [
+        (["data.n>=60", "data.n<90"], lambda n: 60 <= n < 90),
+        (["data.n=77"], lambda n: n == 77),
+        (["data.n>=0"], lambda n: True),
+        (["data.n<0"], lambda n: False),
+    ],
+)
+async def test_pages_whose_time_is_over_make_up_the_whole(
+    history: History,
+    monkeypatch: pytest.MonkeyPatch,
+    conditions: list[str],
+    chosen: Callable[[int], bool],
+    step: int,
+    newest_first: bool,
+) -> None:
+    for module in (sqlite_history, sql_history, young):
+        monkeypatch.setattr(module, "PAGE_SECONDS", 0.0)
+    for module in (sqlite_history, sql_search):
+        monkeypatch.setattr(module, "_FIRST_WINDOW", step)
+    monkeypatch.setattr(sql_search, "_READ_AT_ONCE", step)
+    monkeypatch.setattr(sql_search, "_CANDIDATES", step + 1)
+    query = Filter(subject="p3", where=parse_where(conditions))
+    pages: list[Page] = []
+
+    while not pages or pages[-1].next is not None:
+        cursor = pages[-1].next if pages else None
+        pages.append(await history.find(query, limit=4, newest_first=newest_first, cursor=cursor))
+
+    found = [event.offset for page in pages for event in page.events]
+    expected = [offset for offset in range(4, 121, 4) if chosen(offset - 1)]
+    assert found == sorted(expected, reverse=newest_first)
+    assert any(len(page.events) < 4 and page.next is not None for page in pages)
+    places = [page.next for page in pages if page.next is not None]
+    assert places == sorted(set(places), reverse=newest_first)
 
 
 @pytest.mark.parametrize("newest_first", [False, True])

@@ -59,7 +59,7 @@ async def in_memory(
 ) -> AsyncIterator[History]:
     log = MemoryLog()
     log.rows = list(rows)
-    yield MemoryHistory(log)
+    yield MemoryHistory(log, stride=3)
 
 
 def apart(rows: Sequence[Row]) -> list[list[Row]]:

@@ -11,10 +11,14 @@ from tests.support.memory_log import MemoryLog
 
 
 class MemoryHistory:
-    """Implements `History` by looking at every event."""
+    """Implements `History` by looking at every event.
 
-    def __init__(self, log: MemoryLog) -> None:
+    A search for conditions on data looks at `stride` of them a page, where that is given.
+    """
+
+    def __init__(self, log: MemoryLog, stride: int | None = None) -> None:
         self._log = log
+        self.stride = stride
         self.blind = False
         self.failure: Exception | None = None
         self.looks = 0
@@ -22,17 +26,20 @@ class MemoryHistory:
     async def find(
         self, query: Filter, *, limit: int, newest_first: bool, cursor: int | None
     ) -> Page:
-        events = [event for event in await self._all() if found_by(query, event)]
+        events = await self._all()
         events.sort(key=lambda event: -event.offset if newest_first else event.offset)
         if cursor is not None:
             events = [e for e in events if e.offset != cursor]
             events = [e for e in events if (e.offset < cursor) == newest_first]
-        page = events[:limit]
-        return Page(page, page[-1].offset if len(events) > limit else None)
+        ahead = events[: self.stride if query.where else None]
+        found = [event for event in ahead if found_by(query, event)]
+        if len(found) > limit:
+            return Page(found[:limit], found[limit - 1].offset)
+        return Page(found, ahead[-1].offset if len(ahead) < len(events) else None)
 
     async def among(self, offsets: Sequence[int], query: Filter, *, newest_first: bool) -> Page:
-        page = await self.find(query, limit=1_000_000, newest_first=newest_first, cursor=None)
-        return Page([event for event in page.events if event.offset in offsets], None)
+        chosen = [e for e in await self._all() if e.offset in offsets and found_by(query, e)]
+        return Page(sorted(chosen, key=lambda e: e.offset, reverse=newest_first), None)
 
     async def get(self, id_: str, source: str | None = None) -> Event | None:
         found = [e for e in await self._all() if e.id == id_ and source in (None, e.source)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 import typer
@@ -10,6 +10,9 @@ import typer
 from event_system.cli.client import DEFAULT_URL, AsJson, Connection, KeyOption, UrlOption
 from event_system.cli.following import Follower
 from event_system.cli.output import console, event_line, plain, print_json, show_event, table
+
+WAIT_SECONDS: Final = 5
+"""For which a search that takes long goes on in one request."""
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Stored events.")
 
@@ -54,9 +57,10 @@ def list_events(
     if fields is not None and not as_json:
         raise typer.BadParameter("needs --json", param_hint="--fields")
     wanted = {"type": type_, "source": source, "subject": subject, "since": since, "until": until}
-    paging = {"order": order, "limit": limit, "cursor": cursor, "fields": fields}
+    paging = {"order": order, "cursor": cursor, "fields": fields}
     delivery = {"status": status, "listener": listener}
-    page = Connection(url, key).get("/api/events", {**wanted, **delivery, **paging, "where": where})
+    query = {**wanted, **delivery, **paging, "where": where}
+    page = _page(Connection(url, key), query, limit)
     if as_json:
         print_json(page)
         return
@@ -65,6 +69,19 @@ def list_events(
         out.print(event_line(event), no_wrap=True, overflow="ellipsis")
     if page["next"]:
         out.print(plain(f"more: --cursor {page['next']}"), style="dim")
+
+
+def _page(connection: Connection, query: dict[str, Any], limit: int) -> dict[str, Any]:
+    """A page that is full unless it is the last one: a long search is followed to its end."""
+    events: list[Any] = []
+    while True:
+        page: dict[str, Any] = connection.get(
+            "/api/events", {**query, "limit": limit - len(events)}
+        )
+        events += page["events"]
+        if "searched_to" not in page:
+            return {"events": events, "next": page["next"]}
+        query = {**query, "cursor": page["next"], "wait": WAIT_SECONDS}
 
 
 @app.command()

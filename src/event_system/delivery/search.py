@@ -21,11 +21,17 @@ from event_system.delivery.failed import FailedDeliveries
 from event_system.delivery.ports import FailedFilter
 from event_system.delivery.standing import FAILED, Standing
 from event_system.events.event import Event
-from event_system.events.ports import DeliveryFilter, DeliveryStatus, Filter, History, Page
+from event_system.events.ports import (
+    PAGE_BYTES,
+    PAGE_SECONDS,
+    DeliveryFilter,
+    DeliveryStatus,
+    Filter,
+    History,
+    Page,
+)
 from event_system.events.registry import Registry
 
-PAGE_SECONDS: Final = 2.0
-PAGE_BYTES: Final = 16_777_216
 STEP: Final = 256
 """Events that are looked at in one go, a few milliseconds' work."""
 

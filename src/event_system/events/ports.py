@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -131,11 +131,17 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     where: tuple[DataTest, ...] = ()
 
 
+PAGE_SECONDS: Final = 0.01
+"""What a search that no index narrows may take for one page, about."""
+PAGE_BYTES: Final = 16_777_216
+"""A page with this much data is full."""
+
+
 class Page(msgspec.Struct, frozen=True):
     """Found events in the order asked for; `next` continues the search, None ends it.
 
-    A search for conditions on data, or for deliveries, ends after a while: its page may hold few
-    events or none, and `next` goes on where it stopped.
+    A search for conditions on data, or for deliveries, ends after `PAGE_SECONDS`: its page may
+    hold few events or none, and `next` goes on where it stopped, one event further at least.
     """
 
     events: list[Event]

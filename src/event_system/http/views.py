@@ -167,6 +167,13 @@ class EventPage(Struct):
 
     events: list[ListedEvent]
     next: Annotated[str | None, Meta(description="Cursor of the next page; null at the end.")]
+    searched_to: Annotated[
+        int | None,
+        Meta(
+            description="Only where the page is short because its time was over: the offset to "
+            "which everything has been looked at. `next` goes on from there."
+        ),
+    ] = None
 
 
 class Delivery(Struct):

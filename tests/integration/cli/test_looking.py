@@ -59,6 +59,22 @@ async def test_conditions_on_data_reach_the_node(site: Site) -> None:
     assert [line.split()[1] for line in followed.out.splitlines()] == ["2"]
 
 
+async def test_a_long_search_is_followed_until_the_page_is_full(site: Site) -> None:
+    for level in range(9):
+        await site.trigger(data={"level": level})
+    site.history.stride = 1
+    conditions = ("--where", "data.level<4", "--limit", "3")
+
+    done = await command(site, "events", "list", "--json", *conditions)
+    last = await command(
+        site, "events", "list", "--json", *conditions, "--cursor", done.json["next"]
+    )
+
+    assert [event["offset"] for event in done.json["events"]] == [4, 3, 2]
+    assert [event["offset"] for event in last.json["events"]] == [1]
+    assert last.json["next"] is None
+
+
 async def test_a_status_reaches_the_node(site: Site) -> None:
     feed(site.log, 1)
     site.deliveries.found = await site.history.find(

@@ -112,10 +112,13 @@ queries = st.sampled_from(
     query=queries,
     limit=st.integers(1, 7),
     restart=st.booleans(),
+    hasty=st.booleans(),
 )
 def test_a_status_finds_the_events_whose_view_says_so(
-    before: list[Plan], after: list[Plan], query: Filter, limit: int, restart: bool
+    before: list[Plan], after: list[Plan], query: Filter, limit: int, restart: bool, hasty: bool
 ) -> None:
+    """Whatever a page's time, as every page goes on where the one before it ended."""
+
     async def check(directory: Path) -> None:
         log = MemoryLog()
         async with Bench(directory, log, LISTENERS) as bench:
@@ -124,13 +127,15 @@ def test_a_status_finds_the_events_whose_view_says_so(
             await _happen(bench, after)
             bench.registry = Registry(each for each in LISTENERS if each.name != "off")
             bench.dispatcher.reconfigure(bench.registry)
+            bench.history.stride = 2 if hasty else None
             await _compare(bench, query, limit)
         if restart:
             async with Bench(directory, log, LISTENERS[2:]) as bench:
                 await until(lambda: _rests(bench))
                 await _compare(bench, query, limit)
 
-    with TemporaryDirectory() as directory:
+    with TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "PAGE_SECONDS", 0.0 if hasty else 60.0)
         asyncio.run(check(Path(directory)))
 
 

@@ -249,7 +249,7 @@ async def test_a_pattern_of_too_many_types_is_found_by_a_scan(
 async def test_a_page_of_large_events_ends_early_and_says_where_to_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history_module, "MAX_PAGE_BYTES", 1000)
+    monkeypatch.setattr(history_module, "PAGE_BYTES", 1000)
     log = StoredLog(tmp_path)
     log.append([row(f"e{number}", data=b"x" * 400) for number in range(7)])
     log.build_index()

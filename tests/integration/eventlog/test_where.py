@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Sequence
-from itertools import count
+from itertools import accumulate, chain, count, cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from event_system.eventlog.sqlite import history as history_module
-from event_system.eventlog.sqlite.history import PAGE_SECONDS, SqliteHistory
+from event_system.eventlog.sqlite.history import SqliteHistory
 from event_system.eventlog.sqlite.reader import Reader
 from event_system.events.event import Row, event_of
-from event_system.events.ports import Filter, Page
+from event_system.events.ports import PAGE_SECONDS, Filter, Page
 from event_system.events.where import DataTest, parse_where
 from tests.support.rows import row
 from tests.support.stored_log import StoredLog
@@ -184,7 +184,8 @@ async def test_a_page_whose_time_is_over_is_short_and_the_next_goes_on(
     log: StoredLog, monkeypatch: pytest.MonkeyPatch, newest_first: bool
 ) -> None:
     monkeypatch.setattr(history_module, "_FIRST_WINDOW", 10)
-    now = count(0.0, PAGE_SECONDS / 3)  # three windows take the time of a page
+    monkeypatch.setattr(history_module, "_LEAST_WINDOW", 10)
+    now = count(0.0, PAGE_SECONDS / 2 + 1e-9)  # two windows take the time of a page
 
     pages = await found(
         log.directory,
@@ -193,8 +194,63 @@ async def test_a_page_whose_time_is_over_is_short_and_the_next_goes_on(
         monotonic=lambda: next(now),
     )
 
-    assert [len(page.events) for page in pages] == [0, 1, 1, 0]
+    assert [len(page.events) for page in pages] == [0, 1, 0, 1, 0]
     assert offsets(pages) == ([70, 31] if newest_first else [31, 70])
+
+
+async def test_a_window_is_no_larger_than_the_time_left_allows(
+    log: StoredLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history_module, "_FIRST_WINDOW", 40)
+    monkeypatch.setattr(history_module, "_LEAST_WINDOW", 1)
+    moments = chain([0.0, 0.8 * PAGE_SECONDS, PAGE_SECONDS], count(1.0))
+
+    pages = await found(
+        log.directory,
+        Filter(where=parse_where(["data.n<0"])),
+        monotonic=lambda: next(moments),
+    )
+
+    assert pages[0].next == 50  # as 40 took four fifths of the time
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(st.floats(0.0, 2 * PAGE_SECONDS), min_size=1, max_size=30),
+    st.integers(1, 60),
+    st.integers(1, 30),
+    st.integers(1, 9),
+    st.sets(st.integers(1, 150)),
+    st.booleans(),
+)
+def test_pages_make_up_the_whole_whatever_they_take(
+    steps: Sequence[float],
+    first: int,
+    least: int,
+    limit: int,
+    wanted: set[int],
+    newest_first: bool,
+) -> None:
+    moments = accumulate(cycle([*steps, PAGE_SECONDS]))
+    with TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(history_module, "_FIRST_WINDOW", first)
+        patch.setattr(history_module, "_LEAST_WINDOW", least)
+        log = StoredLog(Path(directory), run_events=32)
+        log.append(row(f"e{n}", data=b'{"n":%d}' % (n in wanted)) for n in range(1, 151))
+        log.build_index()
+        query = Filter(where=parse_where(["data.n=1"]))
+        pages = asyncio.run(
+            found(
+                Path(directory),
+                query,
+                limit=limit,
+                newest_first=newest_first,
+                monotonic=lambda: next(moments),
+            )
+        )
+        log.close()
+
+    assert offsets(pages) == sorted(wanted, reverse=newest_first)
 
 
 async def test_quick_windows_grow(log: StoredLog, monkeypatch: pytest.MonkeyPatch) -> None:

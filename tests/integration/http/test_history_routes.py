@@ -123,6 +123,37 @@ async def test_a_cursor_keeps_to_its_conditions(site: Site, client: httpx.AsyncC
     assert other.status_code == 400
 
 
+async def test_a_search_that_takes_long_says_how_far_it_came(
+    site: Site, client: httpx.AsyncClient
+) -> None:
+    await _fill(site)
+    site.history.stride = 2
+    asked = {"where": "data.n=3", "order": "oldest", "limit": "1"}
+
+    first = (await client.get("/api/events", params=asked)).json()
+    second = (await client.get("/api/events", params={**asked, "cursor": first["next"]})).json()
+
+    assert (first["events"], first["searched_to"]) == ([], 2)
+    assert [event["offset"] for event in second["events"]] == [4]
+    assert second["next"] is not None  # nobody has looked at what follows
+    assert "searched_to" not in second
+
+
+async def test_whoever_would_wait_gets_a_full_page_at_once(
+    site: Site, client: httpx.AsyncClient
+) -> None:
+    await _fill(site)
+    site.history.stride = 2
+    asked = {"where": "data.n>=3", "order": "oldest", "wait": "10"}
+
+    two = (await client.get("/api/events", params={**asked, "limit": "2"})).json()
+    all_ = (await client.get("/api/events", params=asked)).json()
+
+    assert [event["offset"] for event in two["events"]] == [4, 5]
+    assert [event["offset"] for event in all_["events"]] == [4, 5, 6, 7]
+    assert (all_["next"], "searched_to" in all_) == (None, False)
+
+
 async def test_a_status_asks_for_deliveries(site: Site, client: httpx.AsyncClient) -> None:
     await _fill(site)
     event = await site.history.at(3)
@@ -161,6 +192,9 @@ async def test_a_status_asks_for_deliveries(site: Site, client: httpx.AsyncClien
         ("cursor=rubbish", "cursor"),
         ("cursor=NDIuOGYxYzJhM2I", "cursor"),
         ("fields=id,colour", "fields"),
+        ("wait=-1", "wait"),
+        ("wait=11", "wait"),
+        ("wait=long", "wait"),
         ("typ=player.login", "typ"),
         ("limit=1&limit=2", "limit"),
         ("where=level>1", "where"),

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 from event_system.eventlog.backbone.tail import Tail
-from event_system.eventlog.sql.history import PAGE_SECONDS, page_of
+from event_system.eventlog.sql.history import page_of
 from event_system.eventlog.sql.search import Progress
 from event_system.eventlog.wanted import Wanted, wanted_of
 from event_system.events.event import Event, event_of
-from event_system.events.ports import Filter, Page
+from event_system.events.ports import PAGE_SECONDS, Filter, Page
 
 _SLICE = 1_000
 """Events that are looked at before others may run."""

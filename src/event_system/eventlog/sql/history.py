@@ -11,12 +11,9 @@ from event_system.eventlog.sql.reader import MAX_SLICE_BYTES, Reader
 from event_system.eventlog.sql.search import Progress, Search, first_received
 from event_system.eventlog.wanted import Wanted, wanted_of
 from event_system.events.event import Event
-from event_system.events.ports import Filter, Page
+from event_system.events.ports import PAGE_SECONDS, Filter, Page
 from event_system.kernel.lanes import id_key
 from event_system.sql.tables.log import EVENTS
-
-PAGE_SECONDS = 2.0
-"""What a search that reads data may take for one page."""
 
 
 class SqlHistory:
@@ -94,7 +91,10 @@ async def page_of(
     seconds: float | None,
     monotonic: Callable[[], float],
 ) -> Page:
-    """As soon as the page is full, or the time over; what follows is not looked at."""
+    """As soon as the page is full, or the time over; what follows is not looked at.
+
+    What was read is looked at to its end, however long that took.
+    """
     end = None if seconds is None else monotonic() + seconds
     page: list[Event] = []
     size = 0
@@ -104,6 +104,8 @@ async def page_of(
                 return Page(page, page[-1].offset)
             page.append(event)
             size += len(event.raw or b"")
-        if end is not None and (len(page) == limit or monotonic() >= end):
+            if end is not None and len(page) == limit:
+                return Page(page, through)
+        elif end is not None and monotonic() >= end:
             return Page(page, through)
     return Page(page, None)

@@ -22,6 +22,7 @@ MAX_TYPES = 256
 """Of more types than these the events are looked at one by one."""
 
 _CANDIDATES = 1_000
+_READ_AT_ONCE = 250
 _FIRST_WINDOW = 2_000
 _GROWTH = 4
 _WINDOW_SECONDS = 0.1
@@ -30,7 +31,10 @@ Terms = list[sa.ColumnElement[bool]]
 
 
 class Progress(NamedTuple):
-    """An event that was found, or None, and the offset up to which all has been looked at."""
+    """An event that was found, and the offset up to which all has been looked at.
+
+    None in place of an event says that nothing more is read and not looked at.
+    """
 
     event: Event | None
     through: int
@@ -92,10 +96,11 @@ class Search:
             found = await self._candidates(terms, low, high)
             fitting = [(at, size) for at, type_, size in found if self._fits(type_)]
             while fitting:
-                taken = bounded(fitting)
+                taken = bounded(fitting[:_READ_AT_ONCE])
                 for event in await self._reader.at(self._connection, taken):
-                    holds = all(test.holds(event) for test in self._wanted.where)
-                    yield Progress(event if holds else None, event.offset)
+                    if all(test.holds(event) for test in self._wanted.where):
+                        yield Progress(event, event.offset)
+                yield Progress(None, taken[-1])
                 del fitting[: len(taken)]
             if len(found) < _CANDIDATES:
                 return

@@ -13,15 +13,11 @@ from event_system.eventlog.sqlite.search import Search
 from event_system.eventlog.sqlite.snapshot import Snapshot
 from event_system.eventlog.wanted import Wanted, wanted_of
 from event_system.events.event import Event
-from event_system.events.ports import Filter, Page
+from event_system.events.ports import PAGE_BYTES, PAGE_SECONDS, Filter, Page
 from event_system.sqlite.files import DAMAGE
 
-MAX_PAGE_BYTES = 16_777_216
-PAGE_SECONDS = 2.0
-"""What a search that reads data may take for one page."""
-
-_FIRST_WINDOW = 20_000
-_WINDOW_SECONDS = 0.1
+_FIRST_WINDOW = 4_096
+_LEAST_WINDOW = 256
 
 T = TypeVar("T")
 
@@ -124,7 +120,7 @@ def _page(events: Iterator[Event], limit: int) -> Page:
     page: list[Event] = []
     size = 0
     for event in events:
-        if len(page) == limit or size >= MAX_PAGE_BYTES:
+        if len(page) == limit or size >= PAGE_BYTES:
             return Page(page, page[-1].offset)
         page.append(event)
         size += len(event.raw or b"")
@@ -134,8 +130,8 @@ def _page(events: Iterator[Event], limit: int) -> Page:
 class _Windows:
     """A search in windows of offsets, as many as the time of a page allows.
 
-    A window whose search was quick is followed by one twice as large, so what an index
-    narrows takes few of them.
+    Each is twice as large as the one before it, so what an index narrows takes few of them, unless
+    that would take longer than there is time left, by the time that the last one took.
     """
 
     def __init__(self, search: Search, monotonic: Callable[[], float]) -> None:
@@ -150,7 +146,7 @@ class _Windows:
         for event in self._events(low, high):
             page.append(event)
             size += len(event.raw or b"")
-            if len(page) == limit or size >= MAX_PAGE_BYTES:
+            if len(page) == limit or size >= PAGE_BYTES:
                 return Page(page, event.offset)
         return Page(page, self._stopped_at)
 
@@ -159,17 +155,23 @@ class _Windows:
         end = began + PAGE_SECONDS
         width = _FIRST_WINDOW
         while low <= high:
-            if began >= end:
-                self._stopped_at = high + 1 if self._search.newest_first else low - 1
-                return
             first, last = self._window(low, high, width)
             yield from self._search.events(first, last)
             low, high = (low, first - 1) if self._search.newest_first else (last + 1, high)
             before, began = began, self._monotonic()
-            if began - before < _WINDOW_SECONDS:
-                width *= 2
+            if began >= end and low <= high:
+                self._stopped_at = first if self._search.newest_first else last
+                return
+            width = _next_width(width, began - before, end - began)
 
     def _window(self, low: int, high: int, width: int) -> tuple[int, int]:
         if self._search.newest_first:
             return max(low, high - width + 1), high
         return low, min(high, low + width - 1)
+
+
+def _next_width(width: int, spent: float, left: float) -> int:
+    """Twice as many events as were searched in `spent` seconds, or what `left` seconds allow."""
+    if 2 * spent <= left:
+        return 2 * width
+    return max(_LEAST_WINDOW, int(width * left / spent))

@@ -10,7 +10,7 @@ from litestar.params import HeaderParameter, PathParameter, QueryParameter
 from litestar.types import ASGIApp
 
 from event_system.events.event import cloudevent
-from event_system.events.ports import DeliveryFilter, DeliveryStatus, Filter
+from event_system.events.ports import DeliveryFilter, DeliveryStatus, Filter, Page
 from event_system.events.where import parse_where
 from event_system.http import views
 from event_system.http.app import Services
@@ -24,6 +24,7 @@ from event_system.http.openapi.examples import EVENT_DETAIL, EVENT_PAGE, SELF_TE
 from event_system.http.openapi.forms import CONDITIONS, FIELDS, MOMENT, PATTERN
 from event_system.http.query import Cursors, moment_us, parse_fields, rest_of_path, select
 from event_system.http.replies import json_reply
+from event_system.http.searching import MAX_WAIT_SECONDS, search
 from event_system.http.selftest import SelfTest
 from event_system.http.sse import LiveResponse
 from event_system.kernel.errors import (
@@ -88,6 +89,14 @@ Cursor: TypeAlias = Annotated[
     str | None,
     QueryParameter(description="`next` of the page before; all else must stay the same."),
 ]
+Wait: TypeAlias = Annotated[
+    float,
+    QueryParameter(
+        ge=0.0,
+        le=MAX_WAIT_SECONDS,
+        description="Seconds for which a search with `where` or `status` may go on to fill the page.",
+    ),
+]
 Fields: TypeAlias = Annotated[
     str | None,
     QueryParameter(
@@ -104,8 +113,8 @@ Fields: TypeAlias = Annotated[
     summary="Find events",
     description=(
         "A page of the events that match; `next` continues, null ends. A search with `where` or "
-        "`status` ends after a few seconds: its page may then be short or empty, and `next` "
-        "goes on."
+        "`status` ends after some hundredths of a second, or after `wait` seconds: its page may "
+        "then be short or empty, `searched_to` says how far it came, and `next` goes on."
     ),
     responses=answers(
         views.EventPage, EVENT_PAGE, InvalidPatternError, ListenerNotFoundError, *UNREADABLE
@@ -124,6 +133,7 @@ async def list_events(
     order: Order = "newest",
     limit: Limit = 50,
     cursor: Cursor = None,
+    wait: Wait = 0.0,
     fields: Fields = None,
 ) -> Response[bytes]:
     wanted = _filter(services, type_, source, subject, since, until, where)
@@ -131,17 +141,23 @@ async def list_events(
     delivery = _delivery_filter(status, listener)
     marks = () if delivery is None else (status, listener)
     cursors = Cursors(type_, source, subject, since, until, order, *(where or ()), *marks)
-    newest_first, at = order == "newest", cursors.decode(cursor)
-    if delivery is None:
-        page = await services.history.find(
-            wanted, limit=limit, newest_first=newest_first, cursor=at
+    newest_first = order == "newest"
+
+    async def find(limit: int, cursor: int | None) -> Page:
+        if delivery is None:
+            return await services.history.find(
+                wanted, limit=limit, newest_first=newest_first, cursor=cursor
+            )
+        return await services.deliveries.find(
+            wanted, delivery, limit=limit, newest_first=newest_first, cursor=cursor
         )
-    else:
-        page = await services.deliveries.find(
-            wanted, delivery, limit=limit, newest_first=newest_first, cursor=at
-        )
+
+    page = await search(find, limit, cursors.decode(cursor), wait, services.clock.monotonic)
     events = [select(cloudevent(event), chosen) for event in page.events]
-    return json_reply({"events": events, "next": cursors.encode(page.next)})
+    answer: dict[str, Any] = {"events": events, "next": cursors.encode(page.next)}
+    if page.next is not None and len(events) < limit:
+        answer["searched_to"] = page.next
+    return json_reply(answer)
 
 
 def _filter(
