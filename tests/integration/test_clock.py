@@ -11,8 +11,9 @@ from pathlib import Path
 
 from event_system.events.codec import Draft
 from event_system.events.ports import Receipt
-from event_system.node.core import Core, Machine
+from event_system.node.core import Core
 from event_system.node.listeners import Found
+from event_system.node.machine import Machine
 from event_system.node.settings import EventSettings, RetentionSection
 from event_system.node.stores import embedded_stores
 from tests.support.clock import HOUR_US, SECOND_US, HandClock

@@ -13,9 +13,10 @@ from pydantic import SecretStr
 from event_system.events.listener import Listener
 from event_system.kernel.clock import Clock, SystemClock
 from event_system.node.backbone_settings import BackboneSettings
-from event_system.node.core import Core, Machine
+from event_system.node.core import Core
 from event_system.node.database_settings import DatabaseSettings
 from event_system.node.listeners import Found
+from event_system.node.machine import Machine
 from event_system.node.node_settings import NodeSettings
 from event_system.node.settings import EventSettings
 from event_system.node.storage import open_stores

@@ -44,10 +44,11 @@ from event_system.node.caching import Caching
 from event_system.node.cluster_status import ClusterReport
 from event_system.node.collecting import Collecting
 from event_system.node.configuration import Loaded
-from event_system.node.core import Core, Machine
+from event_system.node.core import Core
 from event_system.node.handles import HandleWatch, are_exhausted, connections_for
 from event_system.node.limits import admission_settings, limits_of
 from event_system.node.listeners import find_listeners
+from event_system.node.machine import Machine
 from event_system.node.operations import Operations
 from event_system.node.relaying import Relaying
 from event_system.node.reload import ReloadPlan

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from event_system.delivery.backlog import Backlog
@@ -33,7 +32,7 @@ from event_system.events.manager import EventManager, Limits
 from event_system.events.ports import Commit
 from event_system.events.registry import Registry
 from event_system.http.tail import LiveTail
-from event_system.kernel.clock import CallLater, Clock, first_of
+from event_system.kernel.clock import first_of
 from event_system.kernel.errors import StorageError
 from event_system.kernel.ids import IdFactory
 from event_system.kernel.tasks import end
@@ -44,6 +43,7 @@ from event_system.metrics.manager import MetricsManager
 from event_system.node.differences import Differences, offers_of, served
 from event_system.node.duties import Duties, Task
 from event_system.node.listeners import Found, enabled, with_overrides
+from event_system.node.machine import Machine
 from event_system.node.measuring import Measuring, with_metrics
 from event_system.node.selftest import SELF_TEST
 from event_system.node.settings import EventSettings
@@ -56,18 +56,6 @@ LOOK_SECONDS = 1.0
 LOOK_REST = 20.0
 """Looking at what other nodes have changed takes a twentieth of the time at most."""
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """What only the outermost layer may touch: time and randomness.
-
-    `call_later` is for what is due at a time of `clock`.
-    """
-
-    clock: Clock
-    random_bytes: Callable[[int], bytes]
-    call_later: CallLater
 
 
 class Core:

@@ -28,9 +28,10 @@ from event_system.metrics.manager import MetricsManager
 from event_system.node.backbone_settings import BackboneSettings
 from event_system.node.cache_settings import CacheSettings
 from event_system.node.caching import Caching
-from event_system.node.core import Core, Machine
+from event_system.node.core import Core
 from event_system.node.database_settings import DatabaseSettings
 from event_system.node.listeners import Found, given_listeners
+from event_system.node.machine import Machine
 from event_system.node.node_settings import NodeSettings
 from event_system.node.redis_settings import RedisSettings
 from event_system.node.settings import EventSettings

@@ -16,8 +16,8 @@ from typing import Any, Final
 from event_system.events.event import Event
 from event_system.events.ports import Delivery, Filter
 from event_system.kernel.clock import to_us
-from event_system.node.core import Machine
 from event_system.node.embedded import EventSystem
+from event_system.node.machine import Machine
 from event_system.node.settings import EventSettings
 from event_system.testing.clock import START, ManualClock
 

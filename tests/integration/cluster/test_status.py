@@ -14,8 +14,9 @@ from event_system.events.listener import listeners_of
 from event_system.http.cluster_views import ClusterStatus, Had
 from event_system.kernel.clock import SystemClock
 from event_system.node.cluster_status import ClusterReport
-from event_system.node.core import Core, Machine
+from event_system.node.core import Core
 from event_system.node.listeners import Found
+from event_system.node.machine import Machine
 from event_system.node.node_settings import NodeSettings
 from event_system.node.settings import EventSettings
 from event_system.node.stores import embedded_stores

@@ -17,8 +17,9 @@ from event_system.events.listener import listeners_of
 from event_system.events.ports import Receipt
 from event_system.kernel.clock import to_datetime
 from event_system.kernel.errors import InvalidEventError
-from event_system.node.core import Core, Machine
+from event_system.node.core import Core
 from event_system.node.listeners import Found
+from event_system.node.machine import Machine
 from event_system.node.settings import EventSettings
 from event_system.node.stores import embedded_stores
 from event_system.scheduling.ports import WaitingFilter
