@@ -15,7 +15,7 @@ NAMES = (
     *("http_single", "delivery", "batch", "sync_dispatch", "many_listeners", "inprocess"),
     *("idle", "large", "peers", "everything_on", "scheduled", "retries"),
     *("retention", "replay", "sql_log", "jetstream", "backlog", "worker_processes", "timeseries"),
-    "metrics_instruments",
+    *("metrics_instruments", "metrics_on"),
     *("alerting", "alertmanager"),
     "promql",
     "forecast",

@@ -11,12 +11,14 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from benchmarks.harness import KEY, Node, wait_for
 
 SCRIPT = Path(__file__).parent / "load.lua"
 CONNECTIONS = 16
 SLOT_SECONDS = 0.001
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +87,9 @@ def stored(at: Node, drive: Callable[[], Load], events_each: int = 1) -> Load:
     Three counts have to agree: the load generator's 200s, the node's, and the growth of the log.
     The generator may miss no more than what was on its way when it stopped.
     """
-    head, requests = _settled(at)
+    head, requests = settled(lambda: _taken(at))
     load = drive()
-    grown, answered = _settled(at)
+    grown, answered = settled(lambda: _taken(at))
     grown, answered = grown - head, answered - requests
     load = replace(load, stored=grown)
     if grown != answered * events_each:
@@ -97,21 +99,26 @@ def stored(at: Node, drive: Callable[[], Load], events_each: int = 1) -> Load:
     return load
 
 
-def _settled(at: Node) -> tuple[int, int]:
-    """Head and accepted requests, once nothing is on its way any more."""
-    seen: tuple[int, int] = (-1, -1)
+def _taken(at: Node) -> tuple[int, int]:
+    """Head and accepted requests."""
+    return at.head(), at.accepted_requests()
+
+
+def settled(look: Callable[[], T]) -> T:
+    """What there is, such as the log's head, once nothing is on its way any more."""
+    seen = look()
     for _ in range(100):
-        now = at.head(), at.accepted_requests()
+        time.sleep(0.15)
+        now = look()
         if now == seen:
             return now
         seen = now
-        time.sleep(0.15)
     raise RuntimeError("the log goes on growing after the load has ended")
 
 
 def drained(at: Node) -> int:
     """How many the listener has handled, once nothing is on its way and nothing is left to handle."""
-    _settled(at)
+    settled(at.head)
     while (status := at.listener())["lag"]:
         pass
     return int(status["handled"])

@@ -36,7 +36,7 @@ class HttpSettings:
     max_connections: int = 16_384
 
 
-def _unnoted(_route: bytes, _seconds: float, _size: int) -> None:
+def unnoted(_route: bytes, _seconds: float, _size: int) -> None:
     """Where nobody wants to know."""
 
 
@@ -52,7 +52,7 @@ class Housekeeping:
     settings: HttpSettings
     monotonic: Callable[[], float]
     connections: set[BoundedProtocol] = field(default_factory=set)
-    note: Callable[[bytes, float, int], None] = _unnoted
+    note: Callable[[bytes, float, int], None] = unnoted
     accepted: int = 0
     turned_away: int = 0
     ended: int = 0

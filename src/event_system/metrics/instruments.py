@@ -261,5 +261,24 @@ class EventMetrics:
         self._queue.full_percent.set(min(100.0, 100 * self._full.per_second(now)))
 
 
+class UncountedEvents(EventMetrics):
+    """The same metrics where nobody looks at them: what happens is not counted."""
+
+    def committed(self, commit: Commit, seconds: float) -> None:
+        pass
+
+    def observe(self, seen: Observation) -> None:
+        pass
+
+    def fired(self, delays: Sequence[float]) -> None:
+        pass
+
+    def channel_full(self) -> None:
+        pass
+
+    def refused(self, code: str) -> None:
+        pass
+
+
 def _requests(totals: Mapping[tuple[str, int], int]) -> dict[Labels, float]:
     return {(route, str(status)): total for (route, status), total in totals.items()}

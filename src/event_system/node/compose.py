@@ -19,7 +19,7 @@ from event_system.events.limiter import Limiter
 from event_system.http.admission import Admission
 from event_system.http.app import Services, create_app
 from event_system.http.asking import Asking
-from event_system.http.connection import Housekeeping, HttpSettings
+from event_system.http.connection import Housekeeping, HttpSettings, unnoted
 from event_system.http.health import Health, State
 from event_system.http.ingest import Ingest, IngestSettings
 from event_system.http.server import HttpServer
@@ -62,7 +62,7 @@ from event_system.node.watching import Watching
 from event_system.security.keys import KeyRing
 from event_system.version import VERSION
 
-SYSTEM_METRICS_SECONDS = 5.0
+SYSTEM_SECONDS = 5.0
 MAX_SCRAPERS = 64
 _log = logging.getLogger(__name__)
 
@@ -104,8 +104,8 @@ class Node:
                 settings.listeners.modules, use_entry_points=settings.listeners.entry_points
             )
         )
-        overrides = _overrides(settings)
-        self.core = Core(stores, settings.event, found, overrides, machine)
+        overrides, counting = _overrides(settings), settings.metrics.enabled
+        self.core = Core(stores, settings.event, found, overrides, machine, counting=counting)
         self.core.catalogue.declare([*SHIPPED, *loaded.types])
         self._broken, self._warm_ups = found.broken, found.warm_ups
         self._modules = found.modules
@@ -128,7 +128,8 @@ class Node:
         self._handles = HandleWatch()
         http, scraped = _http_settings(settings), HttpSettings(max_connections=MAX_SCRAPERS)
         self.traffic = Traffic(clock.monotonic)
-        self._house = Housekeeping(http, clock.monotonic, note=self.traffic.note)
+        note = self.traffic.note if counting else unnoted
+        self._house = Housekeeping(http, clock.monotonic, note=note)
         self.watching = Watching(settings, loaded.rules, self.core.metrics_manager, clock)
         self.app = create_app(self._services())
         has_api = "api" in settings.node.roles
@@ -136,7 +137,7 @@ class Node:
             self.core, self.authenticator.identify, lambda: self.operations, clock
         )
         app = self.relaying.around(self.app if has_api else without_api(self.app), self.app)
-        served = watched(app, self.traffic)
+        served = watched(app, self.traffic) if counting else app
         self.http = HttpServer(served, time.time, self._house, self.ingest if has_api else None)
         self.metrics_http = HttpServer(
             metrics_app(self.core.metrics_manager),
@@ -287,10 +288,10 @@ class Node:
         if settings.metrics.enabled:
             host = settings.metrics.host or settings.server.host
             await self.metrics_http.start(host, settings.metrics.port)
+            self._every(SYSTEM_SECONDS, lambda: self._system.collect(self._clock.monotonic()))
         loop = asyncio.get_running_loop()
         self._stall = StallMonitor(loop, self._clock.monotonic)
         self._every(1.0, self._each_second)
-        self._every(SYSTEM_METRICS_SECONDS, lambda: self._system.collect(self._clock.monotonic()))
         await self.watching.open()
         self._clockwork.append(loop.create_task(self.app.warm(), name="warm"))
 

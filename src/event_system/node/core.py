@@ -38,7 +38,7 @@ from event_system.kernel.ids import IdFactory
 from event_system.kernel.tasks import end
 from event_system.logs.context import bind_trace, trace_id
 from event_system.metrics.failures import FailureNumbers
-from event_system.metrics.instruments import EventMetrics
+from event_system.metrics.instruments import EventMetrics, UncountedEvents
 from event_system.metrics.manager import MetricsManager
 from event_system.node.differences import Differences, offers_of, served
 from event_system.node.duties import Duties, Task
@@ -68,8 +68,12 @@ class Core:
         found: Found,
         overrides: Mapping[str, Mapping[str, Any]],
         machine: Machine,
+        *,
+        counting: bool = True,
     ) -> None:
+        """Without `counting` no metrics are counted, and nothing is collected."""
         self.duplicates = 0
+        self._counting = counting
         self._machine = machine
         self._loop = asyncio.get_running_loop()
         self._now_us = machine.clock.now_us
@@ -80,7 +84,8 @@ class Core:
             if delivers
             else None
         )
-        self.metrics = EventMetrics(self.metrics_manager, trace_id)
+        kind = EventMetrics if counting else UncountedEvents
+        self.metrics = kind(self.metrics_manager, trace_id)
         self.measuring = Measuring(self.metrics_manager, machine.clock, found.metrics, found.broken)
         mine = with_metrics(found.listeners, self.metrics_manager)
         self._declared = [*placed(mine, self.workers), SELF_TEST]
@@ -218,7 +223,9 @@ class Core:
 
     async def start(self) -> None:
         """Take events from now on; listeners continue where their cursors stand."""
-        self.measuring.start()
+        self.measuring.register()
+        if self._counting:
+            self.measuring.start()
         if self.workers is not None:
             self.workers.start()
         await self.pauses.start()

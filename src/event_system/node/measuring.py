@@ -35,7 +35,7 @@ def _given(listener: Listener, manager: MetricsManager) -> Listener:
 
 
 class Measuring:
-    """What modules declare, at work. `start` once the node's own metrics are registered."""
+    """What modules declare, at work. `register` once the node's own metrics are registered."""
 
     def __init__(
         self, manager: MetricsManager, clock: Clock, declared: Declared, broken: dict[str, str]
@@ -45,12 +45,15 @@ class Measuring:
         self._declared = declared
         self._broken = broken
 
-    def start(self) -> None:
+    def register(self) -> None:
         """A function that fails is told, and harms no other."""
         self._manager.reserve(RESERVED)
         self._broken |= register_all(self._manager, self._declared)
         for collecting in self._declared.collectors.values():
             self.collector.add(collecting)
+
+    def start(self) -> None:
+        """Collect from now on."""
         self.collector.start()
 
     async def stop(self) -> None:

@@ -92,6 +92,7 @@ async def _run(service: Service, announce: Callable[[str], None]) -> None:
     measuring.collector.add_collector(
         _of_machine(system, clock), name="system", interval_seconds=service.interval_seconds
     )
+    measuring.register()
     measuring.start()
     around = None
     if service.settings is not None:

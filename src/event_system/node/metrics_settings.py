@@ -93,8 +93,16 @@ def web_address(url: SecretStr) -> SplitResult:
 class MetricsSettings(Section):
     """The Prometheus endpoint, and the store."""
 
-    enabled: bool = Field(True, description="Serve `/metrics`.")
-    host: str | None = Field(None, description="Address to listen on; null is `server.host`.")
+    enabled: bool = Field(
+        True,
+        description="Count, collect, serve and store metrics. Without it there are no queries, and no "
+        "rules and their alerts; alerts that others post are told, and `/health` answers, as before.",
+    )
+    host: str | None = Field(
+        None,
+        description="Address to listen on for `/metrics`; null is `server.host`, `127.0.0.1` serves "
+        "this machine alone.",
+    )
     port: int = Field(9090, description="Port to listen on; 0 takes a free one.", ge=0, le=65535)
     collectors: CollectorSettings = Field(
         CollectorSettings(), description="Figures of servers around the node."

@@ -81,7 +81,8 @@ class Watching:
         self._own = own
         self._manager = manager
         self._clock = clock
-        self._wanted = settings.metrics.store.enabled and "ops" in settings.node.roles
+        metrics = settings.metrics
+        self._wanted = metrics.enabled and metrics.store.enabled and "ops" in settings.node.roles
         self._series: Filled | None = None
         self._asked: Asked | None = None
         self._opened = asyncio.Event()

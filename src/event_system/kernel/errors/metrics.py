@@ -103,7 +103,10 @@ class MonitoringOffError(UnavailableError):
 
     code = "promql.off"
     title = "This node keeps no time series"
-    remedy = "Ask a node with the role `ops`, and look at `metrics.store.enabled` there."
+    remedy = (
+        "Ask a node with the role `ops`, and look at `metrics.enabled` and `metrics.store.enabled` "
+        "there."
+    )
 
 
 class RuleFileError(EventSystemError):

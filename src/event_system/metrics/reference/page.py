@@ -15,7 +15,7 @@ INTRODUCTION: Final = """\
 # Metrics
 
 A node serves its metrics at `http://127.0.0.1:9090/metrics` (`metrics.host`, `metrics.port`;
-`metrics.enabled: false` switches the server off), for Prometheus and everything that reads its
+`metrics.enabled: false` counts and serves none), for Prometheus and everything that reads its
 format:
 
 ```yaml
