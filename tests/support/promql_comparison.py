@@ -6,6 +6,8 @@ import json
 import math
 from typing import Any
 
+import httpx
+
 from event_system.kernel.errors import PromqlError
 from event_system.promql.encoding import encoded
 from event_system.promql.engine import Engine, Question
@@ -64,3 +66,15 @@ def _same(one: Any, other: Any) -> bool:
         return True
     x, y = float(a), float(b)
     return math.isclose(x, y, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
+
+
+def difference_of_answers(ours: httpx.Response, theirs: httpx.Response) -> str:
+    """How two answers of the API differ; empty where they do not."""
+    if ours.status_code != theirs.status_code:
+        return f"{ours.status_code} {ours.text[:300]} but {theirs.status_code} {theirs.text[:300]}"
+    mine, other = ours.json(), theirs.json()
+    if mine["status"] == "error":
+        return "" if mine["errorType"] == other["errorType"] else f"{mine} but {other}"
+    if isinstance(mine["data"], dict) and "resultType" in mine["data"]:
+        return difference(mine["data"], other)
+    return "" if mine == other else f"{mine} but {other}"

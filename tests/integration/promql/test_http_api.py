@@ -15,7 +15,7 @@ from event_system.promql.engine import Engine, Limits
 from event_system.promql.evaluator import Rules
 from tests.support.memory_samples import MemorySamples
 from tests.support.prometheus import Prometheus, prometheus_over
-from tests.support.promql_comparison import difference
+from tests.support.promql_comparison import difference_of_answers
 from tests.support.promql_data import MINUTES, START, world
 from tests.support.site import Site, serving
 from tests.support.waiting import PATIENCE_SECONDS
@@ -100,7 +100,7 @@ async def test_calls_are_answered_alike(site: Site, prometheus: Prometheus, meth
             if method == "POST" and ("values" in call or call == "rules"):
                 continue
             answers = [await _send(client, method, call, parameters) for client in (ours, theirs)]
-            if found := _difference(*answers):
+            if found := difference_of_answers(*answers):
                 differing[f"{call} {parameters}"] = found
 
     assert differing == {}
@@ -111,17 +111,6 @@ async def _send(
 ) -> httpx.Response:
     where = {"params": parameters} if method == "GET" else {"data": parameters}
     return await client.request(method, f"/api/v1/{call}", **where)  # type: ignore[arg-type]
-
-
-def _difference(ours: httpx.Response, theirs: httpx.Response) -> str:
-    if ours.status_code != theirs.status_code:
-        return f"{ours.status_code} {ours.text[:300]} but {theirs.status_code} {theirs.text[:300]}"
-    mine, other = ours.json(), theirs.json()
-    if mine["status"] == "error":
-        return "" if mine["errorType"] == other["errorType"] else f"{mine} but {other}"
-    if isinstance(mine["data"], dict) and "resultType" in mine["data"]:
-        return difference(mine["data"], other)
-    return "" if mine == other else f"{mine} but {other}"
 
 
 @pytest.mark.service("prometheus")

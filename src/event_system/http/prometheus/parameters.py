@@ -64,12 +64,12 @@ class Parameters:
         return round(seconds * 1000)
 
     def number(self, name: str) -> int | None:
-        """A count; None where it is not given."""
+        """A count; None where it is not given, and for 0, which is no limit."""
         if not (text := self.text(name)):
             return None
         if not text.isascii() or not text.isdigit():
             raise _invalid(name, f'"{text[:80]}" is no number')
-        return int(text[:9])
+        return int(text[:9]) or None
 
     def selectors(self, *, needed: bool) -> list[Sequence[Matcher]]:
         """The selectors of `match[]`, any of which may fit; without any, one that always does."""
