@@ -66,7 +66,7 @@ ROOMS = {
         "workers",
     },
     "nats": {"collectors", "eventlog"},
-    "numpy": {"promql", "rules", "timeseries"},
+    "numpy": {"alerting", "promql", "rules", "timeseries"},
     "pcodec": {"timeseries"},
     "prometheus_client": {"metrics"},
     "promql_parser": {"promql"},

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from event_system.alerting.labels import fingerprint
+from event_system.alerting.fingerprints import fingerprint
 
 
 class Update(msgspec.Struct, frozen=True, gc=False):
@@ -54,10 +54,8 @@ def fixed(alert: Alert, now_us: int) -> Alert:
     return alert if alert.resolved_at(now_us) else msgspec.structs.replace(alert, ends_us=0)
 
 
-def taken_in(known: Alert | None, new: Alert, now_us: int) -> Alert:
+def taken_in(known: Alert, new: Alert, now_us: int) -> Alert:
     """What is kept where `new` is reported and `known` is what was kept before."""
-    if known is None:
-        return new
     alert = merged(known, new, now_us) if _overlap(known, new) else new
     if alert.starts_us == known.starts_us and known.value:
         return msgspec.structs.replace(alert, value=known.value)

@@ -15,9 +15,9 @@ UPDATE_US: Final = 60_000_000
 AT_END: Final = "_at_end"
 
 
-def with_beginning(known: Alert | None, alert: Alert) -> Alert:
+def with_beginning(known: Alert, alert: Alert) -> Alert:
     """The alert with the annotations of its beginning, and the updates to them since."""
-    if known is None or known.starts_us != alert.starts_us:
+    if known.starts_us != alert.starts_us:
         return alert
     if not known.fired and known.annotations == alert.annotations:
         return alert

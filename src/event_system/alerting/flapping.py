@@ -62,10 +62,8 @@ def _changes(alert: Alert, now_us: int) -> tuple[int, ...]:
     return alert.changes
 
 
-def with_changes(known: Alert | None, alert: Alert, now_us: int) -> Alert:
+def with_changes(known: Alert, alert: Alert, now_us: int) -> Alert:
     """The alert with the moments at which it started and ended, beside what was known of it."""
-    if known is None:
-        return alert
     changes = known.changes
     if known.resolved_at(now_us) != alert.resolved_at(now_us):
         changes = (*_changes(known, now_us), now_us)[-_MOST_CHANGES:]

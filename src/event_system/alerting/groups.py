@@ -18,6 +18,8 @@ from event_system.alerting.routes import Route
 
 MOST_TAKEN: Final = 500
 """Alerts in the groups that are taken at once: a few milliseconds."""
+MOST_KNOWN: Final = 10_000
+"""Values of labels whose groups are known by heart."""
 _Place: TypeAlias = tuple[str, tuple[object, ...]]
 """A route's id, and the values of the labels by which it groups, None where there is none."""
 
@@ -75,6 +77,8 @@ class Groups:
         self._groups: dict[str, Group] = {}
         self._by_labels: dict[_Place, Group] = {}
         self._of_alert: dict[str, tuple[Group, ...]] = {}
+        self._names = _deciding(root)
+        self._of_values: dict[tuple[str | None, ...], tuple[Group, ...]] = {}
         self._heap: list[tuple[int, str]] = []
 
     def __len__(self) -> int:
@@ -101,6 +105,19 @@ class Groups:
 
     def _placed(self, alert: Alert, now: Moment, made: list[Group]) -> tuple[Group, ...]:
         """The groups of an alert, until it leaves one of them; those that are new are also in `made`."""
+        values = tuple(map(alert.labels.get, self._names))
+        groups = self._of_values.get(values)
+        if groups is None:
+            groups = self._routed(alert, now, made)
+            if not any(group.route.options.group_by_all for group in groups):
+                self._of_values[values] = groups
+        for group in groups:
+            group.is_in_order = False
+        self._of_alert[alert.fingerprint] = groups
+        return groups
+
+    def _routed(self, alert: Alert, now: Moment, made: list[Group]) -> tuple[Group, ...]:
+        """The same, by the tree of routes."""
         found = []
         for route in self._root.match(alert.labels):
             place = _place(route, alert.labels)
@@ -108,10 +125,8 @@ class Groups:
             if group is None:
                 group = self._made(route, alert, place, now)
                 made.append(group)
-            group.is_in_order = False
             found.append(group)
-        groups = self._of_alert[alert.fingerprint] = tuple(found)
-        return groups
+        return tuple(found)
 
     def _made(self, route: Route, alert: Alert, place: _Place, now: Moment) -> Group:
         labels = dict(sorted(route.group_labels(alert.labels).items()))
@@ -209,11 +224,22 @@ class Groups:
         gone = [g for g in self._groups.values() if not g.alerts and not g.is_flushing]
         for group in gone:
             del self._groups[group.id], self._by_labels[_place(group.route, group.labels)]
+        if gone or len(self._of_values) > MOST_KNOWN:
+            self._of_values.clear()
         return [group.id for group in gone]
 
     def holding(self) -> frozenset[str]:
         """Fingerprints of all alerts that are in a group."""
         return frozenset(fp for group in self._groups.values() for fp in group.alerts)
+
+
+def _deciding(root: Route) -> tuple[str, ...]:
+    """The names of the labels that decide in which groups an alert is, unless all do."""
+    names: set[str] = set()
+    for route in root.walk():
+        names |= route.options.group_by
+        names.update(matcher.name for matcher in route.matchers)
+    return tuple(sorted(names))
 
 
 def _place(route: Route, labels: Labels) -> _Place:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Final
 
 from event_system.alerting.alert import Alert
+from event_system.alerting.fingerprints import fingerprints
 from event_system.alerting.labels import Labels
 
 SORTED_AT_ONCE: Final = 5_000
@@ -18,7 +19,7 @@ class KnownAlerts:
     """Alerts by their fingerprints, the newest state of each.
 
     Whoever reports an alert again with the same mapping of labels as before, and has not changed
-    it, is spared that it is checked and hashed anew.
+    it, is spared that it is hashed anew.
     """
 
     def __init__(self) -> None:
@@ -36,9 +37,11 @@ class KnownAlerts:
         """One by its fingerprint."""
         return self.by_fingerprint.get(fingerprint)
 
-    def of_labels(self, labels: Labels) -> Alert | None:
-        """The one whose labels are this very object; None also where equal ones are known."""
-        return self.by_fingerprint.get(self._fingerprints.get(id(labels), ""))
+    def fingerprints(self, sets: Sequence[Labels]) -> list[str]:
+        """Those of label sets; of the very objects that are held they are known."""
+        known = [self._fingerprints.get(id(labels), "") for labels in sets]
+        new = iter(fingerprints(sets[place] for place, name in enumerate(known) if not name))
+        return [name or next(new) for name in known]
 
     def put(self, alert: Alert) -> None:
         """The newest state of an alert."""

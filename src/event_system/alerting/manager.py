@@ -165,38 +165,33 @@ class AlertManager:
         Raises `InvalidAlertError` for the first that is invalid, `AlertingFullError` and
         `StorageError`; the others are taken in all the same.
         """
-        now = self._now()
         refused: InvalidAlertError | AlertingFullError | None = None
         is_news = False
-        for place, report in enumerate(reports, 1):
-            if place % AT_ONCE == 0:  # what is due meanwhile is told meanwhile
-                self._wake.set()
+        for start in range(0, len(reports), AT_ONCE):
+            if start:  # what is due meanwhile is told meanwhile
                 await asyncio.sleep(0)
-                now = self._now()
-            try:
-                is_news |= self._take_in(report, now)
-            except (InvalidAlertError, AlertingFullError) as error:
-                self.counts.invalid += 1
-                refused = refused or error
-        self._wake.set()
+            now, page = self._now(), reports[start : start + AT_ONCE]
+            names = self._alerts.fingerprints([report.labels for report in page])
+            for report, name in zip(page, names, strict=True):
+                try:
+                    is_news |= self._take_in(report, name, now)
+                except (InvalidAlertError, AlertingFullError) as error:
+                    self.counts.invalid += 1
+                    refused = refused or error
         if is_news:
             await self._book.write()
         if refused is not None:
             raise refused
 
-    def _take_in(self, report: Reported, now: Moment) -> bool:
+    def _take_in(self, report: Reported, fingerprint: str, now: Moment) -> bool:
         """Whether it says something new."""
         timeout_us = self.configuration.resolve_timeout_us
-        known = self._alerts.of_labels(report.labels)
-        new = accepted(report, now.wall_us, timeout_us, known)
-        known = known or self._alerts.get(new.fingerprint)
-        if known is None and len(self._alerts) >= MAX_ALERTS:
+        known = self._alerts.get(fingerprint)
+        alert = accepted(report, fingerprint, now.wall_us, timeout_us, known)
+        if known is not None:
+            alert = self._renewed(known, alert, now.wall_us)
+        elif len(self._alerts) >= MAX_ALERTS:
             raise AlertingFullError(f"{MAX_ALERTS:,} alerts are kept")
-        alert = taken_in(known, new, now.wall_us)
-        if self.options.flapping is not None:
-            alert = with_changes(known, alert, now.wall_us)
-        if self.options.keep_beginning:
-            alert = with_beginning(known, alert)
         if alert.resolved_at(now.wall_us):
             self.counts.resolved += 1
         else:
@@ -210,6 +205,12 @@ class AlertManager:
             or known.annotations != alert.annotations
         )
 
+    def _renewed(self, known: Alert, new: Alert, now_us: int) -> Alert:
+        alert = taken_in(known, new, now_us)
+        if self.options.flapping is not None:
+            alert = with_changes(known, alert, now_us)
+        return with_beginning(known, alert) if self.options.keep_beginning else alert
+
     def _hold(self, alert: Alert) -> None:
         self._alerts.put(alert)
         self._inhibition.put(alert)
@@ -217,6 +218,7 @@ class AlertManager:
     def _note(self, groups: Iterable[Group], now: Moment) -> None:
         for group in groups:
             self._book.waiting.timers[group.id] = group.timer(now)
+            self._wake.set()
 
     # -- looking
 

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 import msgspec
 
 from event_system.alerting.alert import Alert
-from event_system.alerting.labels import MAX_LABELS, MAX_VALUE, fingerprint, is_label_name
+from event_system.alerting.labels import MAX_LABELS, MAX_VALUE, is_label_name
 from event_system.kernel.errors import InvalidAlertError
 
 MAX_URL: Final = 8_192
@@ -46,24 +46,30 @@ class Reported(Protocol):
 
 
 def accepted(
-    report: Reported, now_us: int, resolve_timeout_us: int, known: Alert | None = None
+    report: Reported,
+    fingerprint: str,
+    now_us: int,
+    resolve_timeout_us: int,
+    known: Alert | None = None,
 ) -> Alert:
-    """The alert that a report is of. Raises `InvalidAlertError`.
+    """The alert that a report is of, by the fingerprint of its labels. Raises `InvalidAlertError`.
 
-    `known` is what was accepted before with the very same labels (`KnownAlerts.of_labels`): texts
-    that are the same objects are not checked again.
+    `known` is what was accepted before with this fingerprint: equal texts are not checked again.
     """
-    starts_us = report.starts_us
+    starts_us, ends_us = report.starts_us, report.ends_us
+    if is_timeout := ends_us is None:
+        ends_us = now_us + resolve_timeout_us
     if starts_us is None:
-        starts_us = now_us if report.ends_us is None else report.ends_us
-    ends_us = now_us + resolve_timeout_us if report.ends_us is None else report.ends_us
+        starts_us = now_us if is_timeout else ends_us
     if ends_us < starts_us:
         raise InvalidAlertError("start time must be before end time", where="endsAt")
     ends_us = max(1, ends_us)  # 0 is no end
     if len(report.generator_url) > MAX_URL:
         raise InvalidAlertError(f"has over {MAX_URL:,} characters", where="generatorURL")
-    labels = known.labels if known is not None else _labels(report)
-    if known is None or report.annotations is not known.annotations:
+    labels = report.labels
+    if known is None or labels != known.labels:
+        labels = _labels(labels)
+    if known is None or report.annotations != known.annotations:
         _check(report.annotations, "annotations")
     return Alert(
         labels=labels,
@@ -73,14 +79,13 @@ def accepted(
         updated_us=now_us,
         generator_url=report.generator_url,
         value=report.value,
-        is_timeout=report.ends_us is None,
-        fingerprint=known.fingerprint if known is not None else fingerprint(labels),
+        is_timeout=is_timeout,
+        fingerprint=fingerprint,
     )
 
 
-def _labels(report: Reported) -> Mapping[str, str]:
+def _labels(labels: Mapping[str, str]) -> Mapping[str, str]:
     """Without those that are empty."""
-    labels = report.labels
     if "" in labels.values():
         labels = {name: value for name, value in labels.items() if value}
     if not labels:

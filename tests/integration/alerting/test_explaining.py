@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from event_system.alerting.labels import fingerprint
+from event_system.alerting.fingerprints import fingerprint
 from tests.support.alerting import AlertmanagerProcess
 from tests.support.process import run_command
 from tests.support.waiting import wait_until

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from event_system.alerting.alert import Alert
 from event_system.alerting.explainer import by_fingerprint, explained, found
 from event_system.alerting.explaining import ChannelView, Explanation, HeldBack
+from event_system.alerting.fingerprints import fingerprint
 from event_system.alerting.intervals import Span, TimeInterval, changes, containing
-from event_system.alerting.labels import fingerprint
 from event_system.alerting.limits import RateLimit
 from event_system.alerting.matchers import parse_matchers
 from event_system.alerting.reports import Report

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from event_system.alerting.explainer import by_fingerprint, explained
+from event_system.alerting.fingerprints import fingerprint
 from event_system.alerting.flapping import Flapping
-from event_system.alerting.labels import fingerprint
 from event_system.alerting.manager import Options
 from event_system.alerting.telling import sentences
 from tests.support.alerting import SECOND

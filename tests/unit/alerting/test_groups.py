@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from event_system.alerting.alert import Alert
 from event_system.alerting.groups import Groups, Moment, Timer
+from event_system.alerting.labels import written
 from event_system.alerting.matchers import parse_matchers
 from event_system.alerting.routes import Route, RouteOptions, key_of
 from tests.support.alerting import NOW, SECOND, alert, configuration, labelled
@@ -215,8 +216,23 @@ def test_every_alert_is_in_one_group_of_each_of_its_routes(sets: list[dict[str, 
     for labels in sets:
         groups.insert(labelled(labels), moment(0))
 
-    held = [(group.route.key, fp) for group in groups for fp in group.alerts]
+    held = [(group.route.key, written(group.labels), fp) for group in groups for fp in group.alerts]
     wanted = {
-        (route.key, labelled(labels).fingerprint) for labels in sets for route in root.match(labels)
+        (route.key, written(route.group_labels(labels)), labelled(labels).fingerprint)
+        for labels in sets
+        for route in root.match(labels)
     }
     assert sorted(held) == sorted(wanted)
+
+
+def test_what_comes_after_its_group_was_forgotten_is_in_a_new_one() -> None:
+    groups = Groups(ROUTE)
+    groups.insert(new(0, 10), moment(0))
+    assert names(groups, 10) == [["x"]]
+    assert len(groups.drop_empty()) == 1
+    groups.insert(new(20, alertname="x", host="a"), moment(20))
+
+    assert [list(group.alerts) for group in groups] == [
+        [new(20, alertname="x", host="a").fingerprint]
+    ]
+    assert names(groups, 30) == [["x"]]

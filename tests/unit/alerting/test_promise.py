@@ -9,8 +9,8 @@ from itertools import pairwise
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from event_system.alerting.fingerprints import fingerprint
 from event_system.alerting.intervals import Span, TimeInterval
-from event_system.alerting.labels import fingerprint
 from event_system.kernel.errors import ChannelError
 from tests.support.alerting_world import OPTIONS, World, running
 
