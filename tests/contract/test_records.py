@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -138,6 +139,32 @@ async def test_a_torn_file_is_named_with_what_to_do(tmp_path: Path) -> None:
 
     with pytest.raises(DamagedFileError, match=r"(?s)alerting\.db.*what fires is told once more"):
         SqliteRecords(tmp_path)
+
+
+async def test_what_a_process_saved_that_was_killed_is_there(tmp_path: Path) -> None:
+    """The write-ahead log has room for what is to come: no more is read than was written."""
+    records = SqliteRecords(tmp_path)
+    await records.save({"a": {"x": b"1"}})
+    await records.save({"a": {"x": b"2", "y": b"1"}})
+    left = shutil.copytree(tmp_path, tmp_path / "left")
+    (left / "alerting.db-shm").unlink()
+    await records.close()
+
+    again = SqliteRecords(left)
+    assert await again.load("a") == {"x": b"2", "y": b"1"}
+    await again.save({"a": {"y": None}})
+    assert await again.load("a") == {"x": b"2"}
+    await again.close()
+
+
+async def test_saves_make_the_write_ahead_log_no_larger(tmp_path: Path) -> None:
+    """A larger file is a second write to the disk: that of its size."""
+    records, log = SqliteRecords(tmp_path), tmp_path / "alerting.db-wal"
+    before = log.stat().st_size
+    for number in range(200):
+        await records.save({"a": {str(number): b"x" * 10_000}})
+    assert log.stat().st_size == before
+    await records.close()
 
 
 async def test_a_save_that_failed_has_changed_nothing(tmp_path: Path) -> None:

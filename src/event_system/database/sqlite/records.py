@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -22,6 +24,8 @@ LOST_ALERTING: Final = (
     "It holds alerts, silences, incidents and what was told of them: bring it back from a backup, "
     "or move it away: silences and incidents are gone then, and what fires is told once more."
 )
+ROOM_BYTES: Final = 4_200_000
+"""Of the write-ahead log: what SQLite lets it grow to before it begins anew, 1,000 pages."""
 _DDL: Final = "CREATE TABLE IF NOT EXISTS records (kind TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL)"
 """Without an index: keys are random, and would dirty a page each. Rows are known by their ids."""
 _PUT: Final = (
@@ -96,4 +100,18 @@ def _connect(path: Path) -> apsw.Connection:
     connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
     check_small(connection)
     connection.execute(_DDL)
+    _extend(Path(f"{path}-wal"), ROOM_BYTES)
     return connection
+
+
+def _extend(log: Path, size: int) -> None:
+    """Fill a write-ahead log with zeros, which SQLite takes for no frames, to a size.
+
+    A commit that makes the file no larger is on the disk in two thirds of the time. Where there is
+    no room for it, commits are slower, or fail by themselves.
+    """
+    with suppress(OSError), log.open("r+b") as file:
+        missing = size - file.seek(0, os.SEEK_END)
+        file.write(bytes(max(0, missing)))
+        file.flush()
+        os.fsync(file.fileno())
