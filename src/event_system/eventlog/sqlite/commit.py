@@ -15,7 +15,9 @@ from event_system.eventlog.sqlite.schema import COLUMNS
 from event_system.events.event import Row
 from event_system.kernel.errors import StorageError
 
-_LARGEST_BUCKET = 256  # apsw keeps prepared statements of up to 16 kB of SQL text
+# Between two statements another thread may take the interpreter, and keep it for milliseconds: few
+# large ones hold up a commit less. apsw keeps a hundred prepared, of up to 16 kB of SQL text.
+_LARGE = (500, 250, 125, 63)
 
 T = TypeVar("T")
 
@@ -25,8 +27,7 @@ def _insert(rows: int) -> str:
     return f"INSERT INTO events ({','.join(COLUMNS)}) VALUES {','.join([group] * rows)}"  # noqa: S608 - our own names
 
 
-_BUCKETS = [(1 << power, _insert(1 << power)) for power in range(8, -1, -1)]
-assert _BUCKETS[0][0] == _LARGEST_BUCKET
+_INSERTS = {rows: _insert(rows) for rows in (*_LARGE, *range(1, _LARGE[-1]))}
 
 
 class GroupCommit:
@@ -124,14 +125,18 @@ class GroupCommit:
         self._connection.execute("COMMIT")
 
     def _insert(self, rows: list[Row]) -> None:
-        """Insert with few statements: buckets of powers of two stay in the statement cache."""
-        execute = self._connection.execute
+        """Insert with few statements, which stay in the statement cache."""
         start, left = 0, len(rows)
-        for size, sql in _BUCKETS:
+        for size in _LARGE:
             while left >= size:
-                execute(sql, tuple(chain.from_iterable(rows[start : start + size])))
+                self._insert_some(rows[start : start + size])
                 start += size
                 left -= size
+        if left:
+            self._insert_some(rows[start:])
+
+    def _insert_some(self, rows: list[Row]) -> None:
+        self._connection.execute(_INSERTS[len(rows)], tuple(chain.from_iterable(rows)))
 
     def roll_back(self) -> None:
         self._dedupe.forget(self.pending)
