@@ -188,8 +188,10 @@ class EventMetrics:
         self.commits.events.observe(stored)
         self._stored += stored
         self._messages.observe_many([len(row[-1] or b"") for row in rows])
-        self.active.see({name for row in rows if (name := row[8]) and row[5].startswith(PLAYER)})
-        for type_, count in Counter(map(_type_of, rows)).items():
+        counts = Counter(map(_type_of, rows))
+        if of_players := {type_ for type_ in counts if type_.startswith(PLAYER)}:
+            self.active.see({row[8] for row in rows if row[5] in of_players and row[8]})
+        for type_, count in counts.items():
             triggered.child(type_).value += count
             if business := self._business.get(type_):
                 business.total.value += count
