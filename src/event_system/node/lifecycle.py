@@ -99,6 +99,7 @@ async def _settle(node: Node) -> None:
     """Once all is loaded, leave to other programs the memory that loading it took."""
     with suppress(OSError):  # the first request tries again, and says so
         await node.app.warm()
+    spare_the_collector()
     await in_thread(give_back)
 
 
