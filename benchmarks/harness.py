@@ -96,11 +96,12 @@ def node(
     listeners: str | None = None,
     config: str = "",
     variables: dict[str, str] | None = None,
+    settled: bool = True,
 ) -> Iterator[Node]:
     """The product as its users run it, a key configured and metrics on.
 
     `listeners` is a module of `benchmarks/listeners`; `config` is YAML to add, `variables` are
-    of the environment.
+    of the environment. A node has `settled` when what loads after it listens has been loaded.
     """
     from event_system.security.keys import hash_key
 
@@ -115,7 +116,10 @@ def node(
     if listeners is not None:
         command += ["--listeners", str(HERE / "listeners" / f"{listeners}.py")]
     with process(command, cwd=directory, wait_port=port, variables=variables) as child:
-        yield Node(port, metrics, child.pid, directory)
+        at = Node(port, metrics, child.pid, directory)
+        if settled:
+            wait_for(at.is_settled, START_SECONDS, every=0.05)
+        yield at
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +146,14 @@ class Node:
     def post(self, path: str, body: Any = None) -> dict[str, Any]:
         with self.session() as session:
             return session.ask("POST", path, body)
+
+    def is_settled(self) -> bool:
+        """Whether the application and the time series, which load last, answer."""
+        try:
+            self.get("/api/v1/query?query=1")
+        except HTTPException:
+            return False
+        return True
 
     @contextmanager
     def session(self) -> Iterator[Session]:
