@@ -19,6 +19,7 @@ from event_system.eventlog.sql.search import first_received
 from event_system.eventlog.sql.settings import LogSettings
 from event_system.eventlog.sql.writer import Attempts, Done, OnCommit, Source, Writer
 from event_system.events.event import Row
+from event_system.events.ports import Commit
 from event_system.kernel.clock import Clock
 from event_system.kernel.tasks import settle
 from event_system.sql.tables.log import LOG
@@ -48,13 +49,14 @@ class Appending:
         self.reader = reader
         self._floor = facts.floor
         self._attempts = attempts
-        self._filters = IdFilters(reader)
+        self._on_commit = on_commit
+        self._filters = IdFilters(reader, facts.head)
         attempts.window = Window(settings.dedupe_window_us, 0)
         self._writer = Writer(
             attempts,
             source,
             head=facts.head,
-            on_commit=on_commit,
+            on_commit=self._committed,
             poll_seconds=settings.poll_seconds,
             look_back=self._look_back,
             monotonic=clock.monotonic,
@@ -129,7 +131,13 @@ class Appending:
             newest_us = (await connection.execute(sa.select(LOG.c.received_us))).scalar_one()
             young = await first_received(connection, newest_us - us, self.reader.head())
         if self._attempts.window.us == us:
+            self._filters.reach(young)
             self._attempts.window = self._filters.window(us, young)
+
+    def _committed(self, commit: Commit, seconds: float) -> None:
+        if self._filters.learn(commit):
+            self._filtered()
+        self._on_commit(commit, seconds)
 
     def _filtered(self) -> None:
         window = self._attempts.window

@@ -82,7 +82,10 @@ class GroupCommit:
         self._looked_for.update(wanted)
 
     async def _twins(self, keys: Sequence[int]) -> Sequence[Stored]:
-        return await self._engine.twins(self._driver, keys, self._window.since(keys))
+        since = self._window.since(keys)
+        if since > self._head.offset:
+            return ()
+        return await self._engine.twins(self._driver, keys, since)
 
     async def append(self, rows: Sequence[Row]) -> list[int]:
         """Offsets of the rows; minus the first one's offset where a row is a duplicate."""

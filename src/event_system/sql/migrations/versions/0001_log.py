@@ -172,18 +172,20 @@ DECLARE
     n INTEGER := cardinality(id_keys);
 BEGIN
     SELECT head, room, received_us INTO base, last, not_before FROM log WHERE one = 1 FOR UPDATE;
-    SELECT array_agg(known.i), array_agg(known.o) INTO twins, twin_offsets FROM (
-        SELECT fresh.i::INTEGER AS i, max(stored."offset") AS o
-        FROM unnest(id_keys, sources, ids, receipts) WITH ORDINALITY
-            AS fresh(id_key, source, id, received_us, i)
-        CROSS JOIN LATERAL (
-            SELECT e."offset", e.source, e.id, e.received_us FROM events e
-            WHERE e.id_key = fresh.id_key AND e."offset" >= young OFFSET 0
-        ) AS stored
-        WHERE stored.id = fresh.id AND stored.source = fresh.source
-        AND stored.received_us > greatest(fresh.received_us, not_before) - window_us
-        GROUP BY fresh.i
-    ) AS known;
+    IF young <= base THEN
+        SELECT array_agg(known.i), array_agg(known.o) INTO twins, twin_offsets FROM (
+            SELECT fresh.i::INTEGER AS i, max(stored."offset") AS o
+            FROM unnest(id_keys, sources, ids, receipts) WITH ORDINALITY
+                AS fresh(id_key, source, id, received_us, i)
+            CROSS JOIN LATERAL (
+                SELECT e."offset", e.source, e.id, e.received_us FROM events e
+                WHERE e.id_key = fresh.id_key AND e."offset" >= young OFFSET 0
+            ) AS stored
+            WHERE stored.id = fresh.id AND stored.source = fresh.source
+            AND stored.received_us > greatest(fresh.received_us, not_before) - window_us
+            GROUP BY fresh.i
+        ) AS known;
+    END IF;
     IF base + n > last THEN
         first_row := 0;
         RETURN;
