@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from event_system.kernel.errors import TooManySamplesError
+from event_system.promql.engine import Answer, Limits, at, evaluate
+from event_system.promql.ports import Series
 from event_system.timeseries.options import HOUR_MS
 from tests.support.series import ALL, BASE_MS, StoreClock, labels, opened, put
 
@@ -44,4 +47,23 @@ def test_more_samples_than_wanted_are_refused_wherever_they_are(tmp_path: Path) 
     assert len(store.select([ALL], 0, 2**62, 100).times) == 100
     with pytest.raises(TooManySamplesError, match="over 99 samples"):
         store.select([ALL], 0, 2**62, 99)
+    store.close()
+
+
+def test_a_query_of_a_hundred_million_samples_is_refused_with_the_limit_named(
+    tmp_path: Path,
+) -> None:
+    store = opened(tmp_path)
+    times = BASE_MS - np.arange(1_000_000, 0, -1, dtype=np.int64) * 1000
+    values = np.ones(len(times))
+    for first in range(0, 100, 10):
+        some = [labels("m", i=str(number)) for number in range(first, first + 10)]
+        store.add_history([Series(each, times, values) for each in some])
+
+    def ask(query: str) -> Answer:
+        return evaluate(store, Limits(), at(query, BASE_MS), lambda: None)
+
+    with pytest.raises(TooManySamplesError, match=r"20000000 .*promql\.max_samples"):
+        ask("sum(sum_over_time(m[30d]))")
+    assert ask('sum_over_time(m{i="7"}[30d])').samples.values.tolist() == [1_000_000]
     store.close()
