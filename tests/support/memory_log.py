@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from event_system.eventlog.receipt import not_before
-from event_system.events.event import Event, Row, event_of
+from event_system.events.event import Event, Row, bytes_of, event_of
 from event_system.events.ports import Appended, Commit, Slice
 from event_system.kernel.errors import PreconditionFailedError
 
@@ -83,7 +83,8 @@ class MemoryLog:
             if lanes is None or row[4] in lanes
         ]
         page = events[:limit]
-        return Slice(page, page[-1].offset if len(events) > limit else max(self.head, after))
+        through = page[-1].offset if len(events) > limit else max(self.head, after)
+        return Slice(page, through, bytes_of(page))
 
     async def pick(self, offsets: Sequence[int]) -> list[Event]:
         return [event_of(o, self.rows[o - 1]) for o in offsets if 0 < o <= len(self.rows)]

@@ -17,7 +17,8 @@ from event_system.delivery.subscription import Subscription
 from event_system.delivery.surroundings import Shared
 from event_system.delivery.verdicts import is_suspect
 from event_system.delivery.watch import Slot
-from event_system.events.event import Event
+from event_system.events.event import Event, bytes_of
+from event_system.events.ports import Slice
 from event_system.events.registry import Registered
 from event_system.kernel.errors import LeaseLostError
 
@@ -73,19 +74,19 @@ class BatchSubscription(Subscription):
         lane = self._lane
         if lane.behind or events[-1].offset <= lane.seen:
             return
-        if (taken := self._put_all(events)) < len(events):
+        if (taken := self._put_all(events, bytes_of(events))) < len(events):
             lane.seen = events[taken].offset - 1
             self._fall_behind(lane)
 
-    def take_read(self, events: Sequence[Event], group: dict[int, Lane]) -> None:
-        unseen = events
-        if events and events[0].offset <= self._lane.seen:
-            unseen = [event for event in events if event.offset > self._lane.seen]
-        if self._put_all(unseen) < len(unseen):
+    def take_read(self, page: Slice, group: dict[int, Lane]) -> None:
+        unseen: Sequence[Event] = page.events
+        if unseen and unseen[0].offset <= self._lane.seen:
+            unseen = [event for event in unseen if event.offset > self._lane.seen]
+        if self._put_all(unseen, page.size) < len(unseen):
             group.clear()
 
-    def _put_all(self, events: Sequence[Event]) -> int:
-        """How many of the events there was room for."""
+    def _put_all(self, events: Sequence[Event], size: int) -> int:
+        """How many of the events, which have so many bytes or fewer, there was room for."""
         lane = self._lane
         room = self.capacity - len(lane.channel)
         if not events or room <= 0 or not self._has_room(lane):
@@ -93,7 +94,7 @@ class BatchSubscription(Subscription):
         taken = events[:room]
         lane.channel.extend(taken)
         lane.seen = taken[-1].offset
-        self._bytes += _bytes_of(taken)
+        self._bytes += size if len(taken) == len(events) else bytes_of(taken)
         if not lane.busy:
             self._make_ready(lane)
         return len(taken)
@@ -251,7 +252,3 @@ def retries_of(subscription: Subscription, store: CursorStore) -> RetryStore:
     if isinstance(subscription, BatchSubscription):
         return subscription.store.retries
     return store.retries
-
-
-def _bytes_of(events: Sequence[Event]) -> int:
-    return sum([len(event.raw) for event in events if event.raw is not None])

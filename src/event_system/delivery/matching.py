@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from event_system.events.ports import Slice
+from event_system.kernel.patterns import AnyPattern
 
-from event_system.events.event import Event
 
+def chosen(page: Slice, matches: AnyPattern) -> Slice:
+    """The events whose types match; types are few, so each is looked at once.
 
-def chosen(events: Sequence[Event], matches: Callable[[str], bool]) -> Sequence[Event]:
-    """The events whose types match; types are few, so each is looked at once."""
-    others = {type_ for type_ in {event.type for event in events} if not matches(type_)}
-    return [event for event in events if event.type not in others] if others else events
+    Events that another thread has read are not even looked at where all match: whoever touches
+    them first waits for memory.
+    """
+    if matches.everything:
+        return page
+    others = {type_ for type_ in {event.type for event in page.events} if not matches(type_)}
+    if not others:
+        return page
+    events = [event for event in page.events if event.type not in others]
+    return Slice(events, page.through, page.size)

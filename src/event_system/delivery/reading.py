@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Protocol
 
 from event_system.delivery.lane import Lane
 from event_system.delivery.matching import chosen
 from event_system.delivery.surroundings import Shared
-from event_system.events.event import Event
+from event_system.events.ports import Slice
+from event_system.kernel.patterns import AnyPattern
 
 PAGE = 1000
 READ_AGAIN_SECONDS = 1.0
@@ -29,13 +30,13 @@ class Reader(Protocol):
     @property
     def lanes(self) -> Mapping[int, Lane]: ...
     @property
-    def matches(self) -> Callable[[str], bool]:
+    def matches(self) -> AnyPattern:
         """Whether a type is the listener's."""
 
     def readable(self) -> list[Lane]:
         """Lanes that are behind and have room for more."""
 
-    def take_read(self, events: Sequence[Event], group: dict[int, Lane]) -> None:
+    def take_read(self, page: Slice, group: dict[int, Lane]) -> None:
         """Put read events into their channels; a lane that is full leaves the group."""
 
 
@@ -77,7 +78,7 @@ class Reading:
         page = await shared.log.read(after, PAGE, wanted)
         for number in [n for n, lane in group.items() if not lane.held or lane.seen != seen[n]]:
             del group[number]  # given up; or it blocks, and forgot what it had read
-        reader.take_read(chosen(page.events, reader.matches), group)
+        reader.take_read(chosen(page, reader.matches), group)
         for lane in group.values():
             lane.seen = max(lane.seen, page.through)
             lane.behind = lane.seen < shared.routed()

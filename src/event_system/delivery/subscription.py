@@ -17,6 +17,7 @@ from event_system.delivery.surroundings import Shared
 from event_system.delivery.watch import Slot
 from event_system.delivery.workers import Workers
 from event_system.events.event import Event
+from event_system.events.ports import Slice
 from event_system.events.registry import Registered
 from event_system.kernel.clock import first_of
 from event_system.kernel.patterns import AnyPattern
@@ -214,9 +215,9 @@ class Subscription:
             and (not lane.channel or (roomy and len(lane.channel) <= half))
         ]
 
-    def take_read(self, events: Sequence[Event], group: dict[int, Lane]) -> None:
+    def take_read(self, page: Slice, group: dict[int, Lane]) -> None:
         """Put read events into their channels; a lane that is full leaves the group."""
-        for event in events:
+        for event in page.events:
             lane = group.get(self.lane_of(event).number)
             if lane is None or event.offset <= lane.seen:
                 continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import count, islice
 from typing import Any, TypeAlias
@@ -110,6 +110,11 @@ def read_json(raw: bytes) -> Any:
         return _decode(raw)
     except msgspec.DecodeError:
         return json.loads(raw)
+
+
+def bytes_of(events: Iterable[Event]) -> int:
+    """The bytes of their data."""
+    return sum([len(event.raw) for event in events if event.raw is not None])
 
 
 def event_of(offset: int, row: Row) -> Event:

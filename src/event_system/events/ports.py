@@ -107,10 +107,14 @@ class Holds(Protocol):
 
 
 class Slice(msgspec.Struct, frozen=True):
-    """Events read from the log; everything up to `through` has been looked at."""
+    """Events read from the log; everything up to `through` has been looked at.
+
+    Their data has `size` bytes, or fewer.
+    """
 
     events: list[Event]
     through: int
+    size: int
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
+from event_system.events.event import bytes_of
 from event_system.events.ports import PAGE_BYTES, Page
 
 MAX_WAIT_SECONDS: Final = 10.0
@@ -23,12 +24,8 @@ async def search(
     """One page, and what follows it until there are `limit` events or the time is over."""
     end = monotonic() + seconds
     page = await find(limit, cursor)
-    events, size = page.events, _bytes_of(page)
+    events, size = page.events, bytes_of(page.events)
     while page.next is not None and len(events) < limit and size < PAGE_BYTES and monotonic() < end:
         page = await find(limit - len(events), page.next)
-        events, size = [*events, *page.events], size + _bytes_of(page)
+        events, size = [*events, *page.events], size + bytes_of(page.events)
     return Page(events, page.next)
-
-
-def _bytes_of(page: Page) -> int:
-    return sum(len(event.raw or b"") for event in page.events)

@@ -88,6 +88,8 @@ class AnyPattern:
     def __init__(self, patterns: Iterable[str]) -> None:
         self._patterns = [parse_pattern(pattern) for pattern in patterns]
         self._known: dict[str, bool] = {}
+        self.everything = (">",) in self._patterns
+        """Whether every type matches."""
 
     def __call__(self, type_: str) -> bool:
         known = self._known.get(type_)

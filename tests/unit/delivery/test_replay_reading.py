@@ -9,6 +9,7 @@ from event_system.delivery.matching import chosen
 from event_system.delivery.replays.past import BEAT_SECONDS, Meter, Traffic
 from event_system.delivery.replays.replay import Pace, Replay, clipped, status_of
 from event_system.events.event import event_of
+from event_system.events.ports import Slice
 from event_system.kernel.patterns import AnyPattern
 from tests.support.rows import row
 
@@ -82,5 +83,9 @@ def test_ends_lie_within_the_part_that_is_asked_for() -> None:
 def test_only_events_of_matching_types_are_chosen() -> None:
     events = [event_of(n, row(f"e{n}", type_=t)) for n, t in enumerate(("player.a", "b", "b.c"), 1)]
 
-    assert [event.offset for event in chosen(events, AnyPattern(["player.*"]))] == [1]
-    assert chosen(events, AnyPattern([">"])) == events
+    page = Slice(events, 9, 100)
+
+    assert [e.offset for e in chosen(page, AnyPattern(["player.*"])).events] == [1]
+    assert chosen(page, AnyPattern(["player.*"])).through == 9
+    assert chosen(page, AnyPattern(["player.*", "b", "b.*"])) is page
+    assert chosen(page, AnyPattern(["player.*", ">"])) is page

@@ -10,7 +10,7 @@ import msgspec
 
 from event_system.delivery.ports import DEAD, Failure, Source
 from event_system.delivery.replays.replay import Replay
-from event_system.events.event import Event
+from event_system.events.event import Event, bytes_of
 from event_system.events.ports import Slice
 
 FAILURES = 1000
@@ -106,7 +106,7 @@ class Past:
         else:
             limit = max(limit, min(self.room, LARGE_PAGE))
         if after >= self._replay.through:
-            return Slice([], after)
+            return Slice([], after, 0)
         if self._everything(after):
             page = await self._page(after, limit, lanes)
         else:
@@ -144,7 +144,7 @@ class Past:
         if not passed and page.through <= self._first_end and self._meter is None:
             return page
         chosen = [e for e in page.events if e.offset not in passed and self.wants(e)]
-        return Slice(chosen, page.through)
+        return Slice(chosen, page.through, page.size)
 
     async def _dead(self, after: int, lanes: frozenset[int] | None) -> Slice:
         through = min(after + STRIDE, self._replay.through)
@@ -157,7 +157,7 @@ class Past:
         if events and len(events) < len(wanted):  # the others are too large for one step, or gone
             through = events[-1].offset
         chosen = [e for e in events if self.wants(e) and (lanes is None or e.lane in lanes)]
-        return Slice(chosen, through)
+        return Slice(chosen, through, bytes_of(chosen))
 
     def _passed(self, failures: Sequence[Failure]) -> set[int]:
         """Offsets of failures that are none of ours; the others begin anew."""
@@ -174,14 +174,14 @@ def _until(page: Slice, last: int) -> Slice:
     """The page without what lies above an offset."""
     if page.through <= last:
         return page
-    return Slice([event for event in page.events if event.offset <= last], last)
+    return Slice([e for e in page.events if e.offset <= last], last, page.size)
 
 
 def _first(page: Slice, number: int) -> Slice:
     """The page with no more than so many events."""
     if len(page.events) <= number:
         return page
-    return Slice(page.events[:number], page.events[number - 1].offset)
+    return Slice(page.events[:number], page.events[number - 1].offset, page.size)
 
 
 def anew(failure: Failure) -> Failure:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from event_system.eventlog.backbone.tail import Tail
 from event_system.eventlog.sql import reader as tables
 from event_system.eventlog.sql.reader import SCAN_WINDOW, bounded
-from event_system.events.event import Event, event_of
+from event_system.events.event import Event, bytes_of, event_of
 from event_system.events.ports import Commit, Slice
 
 _COMMIT_ROWS = 1_000
@@ -30,8 +30,9 @@ class TailReader:
         found = [(at, row) for at, row in rows if lanes is None or row[4] in lanes][:limit]
         taken = bounded((at, len(row[14] or b"")) for at, row in found)
         events = [event_of(at, row) for at, row in found[: len(taken)]]
+        size = bytes_of(events)
         is_whole = len(taken) == len(found) < limit
-        return Slice(events, through if is_whole else taken[-1])
+        return Slice(events, through if is_whole else taken[-1], size)
 
     async def pick(self, offsets: Sequence[int]) -> list[Event]:
         """As `EventLog.pick`."""

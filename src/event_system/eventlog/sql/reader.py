@@ -78,9 +78,9 @@ class Reader:
             found = [(int(offset), int(size)) for offset, size in sizes]
             taken = bounded(found)
             events = await self.at(connection, taken)
-        if len(found) < limit and len(taken) == len(found):
-            return Slice(events, through)
-        return Slice(events, taken[-1])
+        size = sum(size for _, size in found[: len(taken)])
+        is_whole = len(taken) == len(found) < limit
+        return Slice(events, through if is_whole else taken[-1], size)
 
     async def pick(self, offsets: Sequence[int]) -> list[Event]:
         """As `EventLog.pick`."""

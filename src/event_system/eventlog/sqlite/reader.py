@@ -97,8 +97,8 @@ def read_after(log: apsw.Connection, after: int, limit: int, lanes: frozenset[in
         events.append(event)
         size += len(event.raw or b"")
         if len(events) == limit or size >= MAX_SLICE_BYTES:
-            return Slice(events, event.offset)
-    return Slice(events, through)
+            return Slice(events, event.offset, size)
+    return Slice(events, through, size)
 
 
 def pick(log: apsw.Connection, offsets: Sequence[int]) -> list[Event]:
