@@ -6,15 +6,15 @@ schedules replaces only what is to come. Overrides are recorded by themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import Final
 
 import msgspec
 
 from event_system.kernel.records import Records, encoded, load_all
-from event_system.kernel.spans import Span
+from event_system.kernel.spans import Span, difference
 from event_system.kernel.threads import in_thread
 from event_system.oncall.overrides import DAY_US, KEPT_US
 from event_system.oncall.plan import Plan
@@ -40,6 +40,7 @@ class Past:
     def __init__(self, records: Records) -> None:
         self._records = records
         self._kept: dict[str, Recorded] = {}
+        self._recorded_us = 0
 
     async def load(self) -> None:
         """Take over what is stored. Raises `StorageError`."""
@@ -49,10 +50,10 @@ class Past:
         """From now on schedules are as this plan has them. Raises `StorageError`."""
         rows = await in_thread(recorded, plan.schedules, self._kept, now_us)
         changes = {name: row for name, row in rows.items() if row != self._kept.get(name)}
-        if not changes:
-            return
-        await self._records.save({KIND: encoded(changes)})
+        if changes:
+            await self._records.save({KIND: encoded(changes)})
         self._kept = {name: row for name, row in rows.items() if row is not None}
+        self._recorded_us = now_us
 
     def schedules(self, present: Mapping[str, Schedule]) -> list[Schedule]:
         """All that there are and were, as they were; what was before is as at present."""
@@ -60,6 +61,14 @@ class Past:
             _as_it_was(name, self._kept.get(name), present.get(name))
             for name in sorted({*present, *self._kept})
         ]
+
+    def until_now(self, present: Schedule) -> Schedule:
+        """A schedule as it was, and from the last time that this was recorded on as it is now."""
+        kept = self._kept.get(present.name)
+        if kept is None:
+            return present
+        known = msgspec.structs.replace(kept, until_us=min(kept.until_us, self._recorded_us))
+        return replace(present, layers=(_RecordedTurns(present.name, known, present),))
 
 
 def recorded(
@@ -103,22 +112,20 @@ def _as_it_was(name: str, kept: Recorded | None, present: Schedule | None) -> Sc
 
 @dataclass(frozen=True, slots=True)
 class _RecordedTurns:
-    """Implements `schedules.Turns` with what is recorded, and `before` for what came before."""
+    """Implements `schedules.Turns` with what is recorded, and `other` for what is not."""
 
     name: str
     recorded: Recorded
-    before: Schedule | None
+    other: Schedule | None
 
     @property
     def cycle_us(self) -> int:
-        return 0 if self.before is None else self.before.cycle_us
+        return 0 if self.other is None else self.other.cycle_us
 
     def shifts(self, within: Span) -> list[Shift]:
-        earlier = Span(within.start_us, min(within.end_us, self.recorded.since_us))
-        found: Sequence[Shift] = ()
-        if self.before is not None and earlier.start_us < earlier.end_us:
-            found = self.before.shifts(earlier)
-        since = Span(max(within.start_us, self.recorded.since_us), within.end_us)
-        if since.start_us >= since.end_us:
-            return [*found]
-        return [*found, *_clipped(self.recorded.shifts, since)]
+        known = Span(self.recorded.since_us, self.recorded.until_us).clipped(within)
+        found = _clipped(self.recorded.shifts, known)
+        if self.other is not None:
+            for part in difference([within], [known]):
+                found += self.other.shifts(part)
+        return sorted(found, key=lambda shift: shift.start_us)

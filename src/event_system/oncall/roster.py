@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from event_system.kernel.clock import Clock
@@ -76,7 +76,7 @@ class OnCall:
     """People, schedules and overrides of a node, asked for a moment.
 
     `plan` may be replaced at any time. What is asked of a schedule that is gone raises
-    `OnCallNotFoundError`; overrides of people who are gone do not count.
+    `OnCallNotFoundError`; overrides of people who are gone do not count from now on.
     """
 
     def __init__(self, plan: Plan, overrides: Overrides, past: Past, clock: Clock) -> None:
@@ -86,10 +86,16 @@ class OnCall:
         self._clock = clock
 
     def picture(self, schedule: str, within: Span) -> Picture:
-        """A schedule as far as a span needs it. Raises `OnCallNotFoundError`."""
-        found = self.plan.schedule(schedule)
-        known = (o for o in self.overrides.of(schedule, within) if o.person in self.plan.people)
+        """A schedule as far as a span needs it: until now as it was. Raises `OnCallNotFoundError`."""
+        found, now_us = self._past.until_now(self.plan.schedule(schedule)), self._clock.now_us()
+        known = (self._counting(each, now_us) for each in self.overrides.of(schedule, within))
         return Picture(found, tuple(known))
+
+    def _counting(self, override: Override, now_us: int) -> Override:
+        """As far as it counts: people who are gone stand in no longer."""
+        if override.person in self.plan.people:
+            return override
+        return replace(override, end_us=min(override.end_us, now_us))
 
     def past(self, within: Span) -> list[Picture]:
         """All schedules as they were in a span that is over, those and people that are gone too."""

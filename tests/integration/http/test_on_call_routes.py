@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,8 +12,11 @@ from icalendar import Calendar
 
 from event_system.kernel.clock import rfc3339, to_datetime, to_us
 from event_system.oncall.overrides import DAY_US
+from event_system.oncall.past import Past
+from event_system.oncall.schedules import Schedule
 from tests.support.clock import HOUR_US
-from tests.support.on_call import on_call_for_tests
+from tests.support.memory_records import MemoryRecords
+from tests.support.on_call import PLAN, SHANGHAI, WEEKLY, on_call_for_tests
 from tests.support.site import Site
 
 WEDNESDAY = "2026-01-07T04:00:00.000Z"
@@ -75,6 +79,28 @@ async def test_shifts_and_gaps_of_a_span(client: httpx.AsyncClient) -> None:
     assert told["gaps"] == [
         {"start": "2026-01-01T01:00:00.000Z", "end": "2026-01-05T01:00:00.000Z"}
     ]
+
+
+async def test_shifts_that_are_over_are_as_they_were(site: Site, client: httpx.AsyncClient) -> None:
+    past, now_us = Past(MemoryRecords()), site.clock.now_us()
+    on_call = site.on_call = on_call_for_tests(site.clock, past=past)
+    await past.record(PLAN, now_us - 30 * DAY_US)
+    both = {"from": rfc3339(now_us - 20 * DAY_US), "until": rfc3339(now_us + 20 * DAY_US)}
+    path = "/api/on-call/schedules/primary/shifts"
+    before = (await client.get(path, params=both)).json()
+    alone = Schedule("primary", SHANGHAI, (replace(WEEKLY, turns=(("anna",),)),))
+    people = {"anna": PLAN.people["anna"]}
+    on_call.plan = replace(PLAN, people=people, schedules={"primary": alone})
+    await past.record(on_call.plan, now_us)
+
+    told = (await client.get(path, params=both)).json()["shifts"]
+
+    assert told[-1]["people"] == ["anna"]
+    assert to_us(datetime.fromisoformat(told[-1]["start"])) == now_us // 1000 * 1000
+    assert [each["people"] for each in told[:-1]] == [
+        each["people"] for each in before["shifts"] if each["start"] < rfc3339(now_us)
+    ]
+    assert {name for each in told[:-1] for name in each["people"]} == {"li", "wang"}
 
 
 @pytest.mark.parametrize(

@@ -137,11 +137,13 @@ async def test_names_that_nobody_has_are_refused(on_call: OnCall, clock: HandClo
         await on_call.stand_in([replace(wanted(clock, 0, 1), schedule="other")])
 
 
-async def test_who_has_left_does_not_stand_in(on_call: OnCall, clock: HandClock) -> None:
-    await on_call.stand_in([wanted(clock, 0, 1)])
+async def test_who_has_left_stands_in_no_longer(on_call: OnCall, clock: HandClock) -> None:
+    await on_call.stand_in([wanted(clock, 0, 2)])
+    clock.us += HOUR_US
 
     on_call.plan = replace(PLAN, people={"wang": PLAN.people["wang"]})
 
+    assert on_call.on_call("primary", clock.us - 1) == ("li",)
     assert on_call.on_call("primary", clock.us) == ()
 
 

@@ -113,6 +113,34 @@ async def test_turns_go_on_over_records(records: MemoryRecords) -> None:
     assert {shift.span.length_us for shift in shifts} == {7 * DAY}
 
 
+async def test_what_was_is_as_it_was_and_what_comes_is_as_it_is_now(records: MemoryRecords) -> None:
+    past = await loaded(records)
+    await past.record(plan("li"), START)
+    await past.record(plan("anna"), START + 10 * DAY)
+    await past.record(plan("anna"), START + 12 * DAY)
+
+    def shifts(present: Plan) -> list[tuple[str, float, float]]:
+        found = past.until_now(present.schedules["primary"]).shifts(
+            Span(START - 7 * DAY, START + 100 * DAY)
+        )
+        return [
+            (shift.people[0], (shift.start_us - START) / DAY, (shift.end_us - START) / DAY)
+            for shift in found
+        ]
+
+    assert shifts(plan("anna")) == [("anna", -7, 0), ("li", 0, 10), ("anna", 10, 100)]
+    # a change that is not recorded yet counts all the same
+    assert shifts(plan("wang")) == [
+        *[("wang", -7, 0), ("li", 0, 10), ("anna", 10, 12), ("wang", 12, 100)]
+    ]
+
+
+async def test_a_schedule_that_was_never_recorded_is_as_it_is_now(records: MemoryRecords) -> None:
+    [present] = plan("li").schedules.values()
+
+    assert (await loaded(records)).until_now(present) is present
+
+
 async def test_what_is_long_over_is_forgotten(records: MemoryRecords) -> None:
     past = await loaded(records)
     await past.record(plan("li"), START)
