@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from dataclasses import replace
 from email.message import EmailMessage
@@ -10,11 +11,13 @@ from typing import Any
 
 import msgspec
 import pytest
+import yaml
 
 from event_system.alerting.ports import Channel, PartlyTakenError
 from event_system.kernel.errors import ChannelError
+from tests.architecture.tree import ROOT
 from tests.integration.alerting.test_channels import FIRING, channel
-from tests.support.alerting import notification
+from tests.support.alerting import NOW, notification
 from tests.support.mail import mail_server
 
 
@@ -166,6 +169,51 @@ async def test_the_mails_of_a_group_are_one_conversation() -> None:
     assert bundled["References"] is bundled["In-Reply-To"] is None
     assert own["References"] == "<own@example.org>"
     assert own["In-Reply-To"] == first
+
+
+def topic(message: EmailMessage) -> str:
+    """What Gmail compares besides `References`: a subject without the brackets that it begins with."""
+    return re.sub(r"^\[[^]]*\] ", "", message["Subject"])
+
+
+def mails(text: str) -> dict[str, str]:
+    """Headers of the example in the documentation."""
+    page = (ROOT / "docs" / text).read_text(encoding="utf-8")
+    [found] = [
+        line for line in page.splitlines() if line.startswith("  - {to: team@example.org, headers:")
+    ]
+    [config] = yaml.safe_load(found)
+    return dict(config["headers"])
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_the_end_of_a_group_has_the_topic_of_its_beginning(language: str) -> None:
+    over = msgspec.structs.replace(FIRING.alerts[0], ends_us=NOW)
+    with mail_server() as (server, box):
+        await mail(server.port, language=language).send(FIRING)
+        await mail(server.port, language=language).send(notification(over))
+
+    begin, end = box.messages
+    assert begin["Subject"] != end["Subject"]
+    assert topic(begin) == topic(end) == "Down (api)"
+
+
+@pytest.mark.parametrize("page", ["notifications.md", "zh/notifications.md"])
+async def test_a_subject_of_the_groups_labels_is_one_topic_whoever_comes_and_goes(
+    page: str,
+) -> None:
+    other = msgspec.structs.replace(
+        FIRING.alerts[0], labels={**FIRING.alerts[0].labels, "job": "db"}
+    )
+    with mail_server() as (server, box):
+        for headers in ({}, mails(page)):
+            sending = mail(server.port, headers=headers)
+            await sending.send(FIRING)
+            await sending.send(notification(*FIRING.alerts, other))
+
+    usual, changed, *always = map(topic, box.messages)
+    assert usual != changed
+    assert always == ["Down", "Down"]
 
 
 @pytest.mark.parametrize(

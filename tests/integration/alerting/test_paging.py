@@ -116,6 +116,8 @@ async def test_the_pages_of_an_incident_are_one_conversation(requests: Requests)
 
     first, end, elsewhere = (str(message["References"]) for message in box.messages)
     assert first == end != elsewhere
+    topics = [message["Subject"].partition("] ")[2] for message in box.messages]
+    assert topics[0] == topics[1] != topics[2]
 
 
 async def test_a_page_speaks_the_language_of_its_person(requests: Requests) -> None:
