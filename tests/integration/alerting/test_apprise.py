@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,10 @@ from event_system.alerting.secret import Secret
 from event_system.alerting.sending import Integration
 from event_system.alerting.templates.templates import Templates
 from event_system.kernel.errors import AlertingConfigurationError, ChannelError
+from tests.integration.alerting.test_sending import World
 from tests.support.alerting import Requests, alert, configuration, notification
 from tests.support.process import run_command
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 """What the library imports where Python still has it."""
@@ -149,16 +153,53 @@ async def test_a_service_that_is_away_may_come_back(requests: Requests) -> None:
     assert error.detail.startswith("json:// cannot be reached")
 
 
+async def test_a_service_that_hangs_is_tried_anew_and_holds_up_nobody(requests: Requests) -> None:
+    """The library waits 4 s for an answer, or as long as its URL says."""
+    requests.hang.clear()
+    world, other = World(), Requests()
+    told = asyncio.create_task(
+        world.sender.send(integration(url=f"{place(requests)}?rto=0.1"), FIRING, 3_600.0)
+    )
+    try:
+        await until(lambda: bool(world.time.waits))
+        assert await world.sender.send(integration(url=place(other)), FIRING, 60.0)
+    finally:
+        other.close()
+    assert not told.done()
+    requests.hang.set()
+
+    assert await told
+    assert len(other.seen) == 1
+    assert len(requests.seen) >= 2
+    assert {each.status for each in world.deliveries()} == {"sent"}
+
+
 async def test_sends_that_hang_are_so_many_and_no_more(
     requests: Requests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(apprise, "MOST_THREADS", 0)
-    settings = AppriseSettings(Secret(place(requests)), "t", "m")
+    monkeypatch.setattr(apprise, "MOST_THREADS", 1)
+    tried = AppriseChannel(
+        AppriseSettings(Secret(f"{place(requests)}?rto=60"), "t", "m"), Templates()
+    )
+    requests.hang.clear()
+    hangs = asyncio.create_task(tried.send(FIRING))
+    await until(lambda: len(requests.seen) == 1)
+    hangs.cancel()  # as the sender does at the end of its patience
 
-    error = await refused(AppriseChannel(settings, Templates()))
+    error = await refused(tried)
 
     assert error.may_pass
-    assert requests.seen == []
+    assert error.detail == "json://: sends without an answer go on"
+    requests.hang.set()
+
+    async def takes() -> bool:
+        with suppress(ChannelError):  # until the thread has ended
+            await tried.send(FIRING)
+            return True
+        return False
+
+    await until(takes)
+    assert len(requests.seen) == 2
 
 
 def test_what_is_no_url_of_a_service_is_a_fault_that_does_not_tell_it() -> None:
