@@ -166,7 +166,7 @@ def test_whatever_is_lost_of_the_index_is_found(
         rows = index.execute(f"SELECT * FROM {table}").fetchall()
         columns = [name for name, _ in index.execute(f"SELECT * FROM {table}").get_description()]
         gone = data.draw(st.sampled_from(rows))
-        where = " AND ".join(f"{name} = ?" for name in columns)
+        where = " AND ".join(f"{name} IS ?" for name in columns)
         index.execute(f"DELETE FROM {table} WHERE {where}", gone)
 
     assert codes(verify(directory, repairing=True)) == {"index.missing"}

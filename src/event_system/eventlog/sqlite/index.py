@@ -1,15 +1,18 @@
 """The index of the log, built in sorted runs on a thread of its own.
 
 A run covers a fixed number of offsets. It holds an entry for each id, and for each subject, type
-and source that occurs in it the list of its offsets: exact, and three bytes an event, so a key that
-is everywhere costs no more than many that are rare. Everything here is derived: an index that cannot
-be trusted is deleted and built again while queries scan the log.
+and source that occurs in it the list of its offsets: exact, and three bytes an event. A key that a
+sample shows to be everywhere has no list: a search would not read it. Everything here is derived: an
+index that cannot be trusted is deleted and built again while queries scan the log.
 """
 
 from __future__ import annotations
 
+import json
 import logging
+from collections import Counter
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from threading import Event, Thread
 
@@ -28,6 +31,8 @@ REST_SECONDS = 0.05
 HURRY_RUNS = 16
 RETRY_SECONDS = 5.0
 DAMAGED_FILE = "index.damaged"
+SAMPLE = 64
+"""Events of a run, about, by which is told what is everywhere: in more than a quarter of them."""
 
 _log = logging.getLogger(__name__)
 
@@ -37,16 +42,25 @@ WHERE offset BETWEEN :first AND :last ORDER BY id_key, offset
 """
 # A list is in no order, and hashes of two kinds may be equal; one list then serves both.
 _INSERT_POSTINGS = """
+WITH everywhere(key) AS MATERIALIZED (SELECT value FROM json_each(:everywhere))
 INSERT INTO postings
 SELECT :run, key, CAST(group_concat(char(offset - :first + 1), '') AS BLOB)
 FROM (
-    SELECT type_key AS key, offset FROM log.events WHERE offset BETWEEN :first AND :last
+    SELECT type_key AS key, offset FROM log.events
+        WHERE offset BETWEEN :first AND :last AND type_key NOT IN everywhere
     UNION ALL
-    SELECT source_key, offset FROM log.events WHERE offset BETWEEN :first AND :last
+    SELECT source_key, offset FROM log.events
+        WHERE offset BETWEEN :first AND :last AND source_key NOT IN everywhere
     UNION ALL
     SELECT subject_key, offset FROM log.events
         WHERE offset BETWEEN :first AND :last AND subject_key IS NOT NULL
+        AND subject_key NOT IN everywhere
 ) GROUP BY key
+UNION ALL SELECT :run, key, NULL FROM everywhere
+"""
+_SAMPLED = """
+SELECT type_key, source_key, subject_key FROM log.events
+WHERE offset BETWEEN :first AND :last AND (offset - :first) % :step = 0
 """
 _SELECT_TYPES = """
 SELECT DISTINCT type, type_key FROM log.events WHERE offset BETWEEN :first AND :last
@@ -180,11 +194,19 @@ class Indexer:
         span = {"run": run, "first": first, "last": last}
         index = self._connection
         index.execute(_INSERT_IDS, span)
-        index.execute(_INSERT_POSTINGS, span)
+        index.execute(_INSERT_POSTINGS, {**span, "everywhere": self._everywhere(span)})
         types = index.execute(_SELECT_TYPES, span).fetchall()
         index.executemany(_INSERT_TYPE, types)
         index.executemany(_INSERT_TYPE_RUN, [(key, run) for _, key in types])
         index.execute(_INSERT_RUN, span)
+
+    def _everywhere(self, span: dict[str, int]) -> str:
+        """The keys in more than a quarter of a sample of the run's events, as a JSON array."""
+        step = max(1, self._run_events // SAMPLE)
+        sampled = self._connection.execute(_SAMPLED, {**span, "step": step}).fetchall()
+        found = Counter(chain.from_iterable(map(set, sampled)))
+        del found[None]
+        return json.dumps([key for key, times in found.items() if 4 * times > len(sampled)])
 
 
 def open_index(directory: Path, head: int, floor: int, run_events: int) -> apsw.Connection:

@@ -83,10 +83,11 @@ CREATE TABLE IF NOT EXISTS schedules (
 ) WITHOUT ROWID;
 """
 
-INDEX_LAYOUT = 2
+INDEX_LAYOUT = 3
 INDEX_PAGE_BYTES = 16_384
 # `offsets` is text in UTF-8, a character for each event: its code point is the place in the run,
-# from 1, so that SQLite writes it, and Python searches it, without a loop over numbers.
+# from 1, so that SQLite writes it, and Python searches it, without a loop over numbers. It is NULL
+# for a key that is everywhere.
 INDEX_DDL = f"""
 BEGIN;
 CREATE TABLE runs (
@@ -103,7 +104,7 @@ CREATE TABLE ids (
 CREATE TABLE postings (
     run INTEGER NOT NULL,
     key INTEGER NOT NULL,
-    offsets BLOB NOT NULL,
+    offsets BLOB,
     PRIMARY KEY (run, key)
 ) WITHOUT ROWID;
 CREATE TABLE types (type TEXT PRIMARY KEY, type_key INTEGER NOT NULL) WITHOUT ROWID;

@@ -156,7 +156,10 @@ class IndexShadow:
         lost: set[str] = set()
         strange: set[str] = set()
         for key, listed in self._index.execute(_POSTINGS, (run.number,)):
-            text, expected = _text(listed), posted.pop(key, [])
+            expected = posted.pop(key, [])
+            if listed is None:
+                continue  # said to be everywhere: each event of the run is looked at for it
+            text = _text(listed)
             if sorted(text) != expected:
                 lost |= set(expected).difference(text)
                 strange |= set(text).difference(expected)
