@@ -22,12 +22,15 @@ from event_system.promql.ports import Labels
 from event_system.timeseries.columns import Times, Values, unpack_times, unpack_values
 from event_system.timeseries.frames import Frame, frame_at, next_frame, unsqueeze
 from event_system.timeseries.index import Refs, distinct
+from event_system.timeseries.unpacked import Unpacked
 
 GROUP: Final = b"TSg1"
 END: Final = b"TSe1"
 MAGIC: Final = b"event-system time series 1\n"
 GROUP_SERIES: Final = 64
 MARKS: Final = (GROUP, END)
+_TIMES: Final = -1
+"""Among the columns of values, the one of times."""
 LONGEST_COLUMN: Final = 100_000_000
 """Samples of a column; more is no count."""
 
@@ -62,7 +65,7 @@ class Directory(msgspec.Struct, frozen=True, array_like=True):
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Group:
     """Where the columns of some series are: `places` has one more than there are columns."""
 
@@ -188,7 +191,7 @@ class Block:
         return self.refs[wanted], np.flatnonzero(wanted)
 
     def read(
-        self, refs: Refs, start_ms: int, end_ms: int, budget: Budget
+        self, refs: Refs, start_ms: int, end_ms: int, budget: Budget, unpacked: Unpacked
     ) -> Iterator[tuple[int, Times, Values]]:
         """The samples in the span (both ends included) of those of the series that have some."""
         found, places = self._places(refs)
@@ -199,22 +202,36 @@ class Block:
                 continue
             chosen = groups == number
             wanted = zip(found[chosen].tolist(), columns[chosen].tolist(), strict=True)
-            yield from self._read_group(group, list(wanted), (start_ms, end_ms), budget)
+            span = start_ms, end_ms
+            yield from self._read_group(group, list(wanted), span, budget, unpacked)
 
     def _read_group(
-        self, group: Group, wanted: list[tuple[int, int]], span: tuple[int, int], budget: Budget
+        self,
+        group: Group,
+        wanted: list[tuple[int, int]],
+        span: tuple[int, int],
+        budget: Budget,
+        unpacked: Unpacked,
     ) -> Iterator[tuple[int, Times, Values]]:
-        times = self.times(group)
+        known = unpacked.of(group, group.count)
+        times = known.get(_TIMES)
         if times is None:
-            return
+            times = self.times(group)
+            if times is None:
+                return
+            unpacked.keep(group, _TIMES, times)
         low, high = np.searchsorted(times, span[0]), np.searchsorted(times, span[1], "right")
         budget.spend(int(high - low) * len(wanted))
         if low == high:
             return
         for ref, column in wanted:
-            values = self.values(group, column)
-            if values is not None:
-                yield ref, times[low:high], values[low:high]
+            values = known.get(column)
+            if values is None:
+                values = self.values(group, column)
+                if values is None:
+                    continue
+                unpacked.keep(group, column, values)
+            yield ref, times[low:high], values[low:high]
 
     def times(self, group: Group) -> Times | None:
         """The times of a group; None where they are damaged."""

@@ -26,6 +26,7 @@ from event_system.timeseries.merging import Extent, merged_series, plan_merge
 from event_system.timeseries.options import MINUTE_MS, StoreOptions
 from event_system.timeseries.reading import of_head, of_parts
 from event_system.timeseries.tally import Tally
+from event_system.timeseries.unpacked import Unpacked
 
 MOST_DAMAGE: Final = 1000
 FORGET_FROM: Final = 10_000
@@ -56,6 +57,7 @@ class Store:
         self._maintaining = threading.Lock()
         self._closed = False  # looked at and set with the locks of writing and of care
         self._stopping = False
+        self._unpacked = Unpacked()
         self.index = SeriesIndex()
         self._directory = StoreDirectory(directory)
         try:
@@ -358,10 +360,14 @@ class Store:
             return of_head(head, labels)
         own = [block for block in near if self._directory.span_of(block.path)]
         history = [block for block in near if block not in own]
+
+        def read(block: Block) -> Iterator[tuple[int, Times, Values]]:
+            return block.read(refs, start_ms, end_ms, budget, self._unpacked)
+
         parts = chain(
-            *(block.read(refs, start_ms, end_ms, budget) for block in _by_time(own)),
+            *map(read, _by_time(own)),
             head.parts(),
-            *(block.read(refs, start_ms, end_ms, budget) for block in _by_time(history)),
+            *map(read, _by_time(history)),
         )
         return of_parts(parts, labels)
 

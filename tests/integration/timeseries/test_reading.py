@@ -11,7 +11,7 @@ from event_system.kernel.errors import TooManySamplesError
 from event_system.promql.engine import Answer, Limits, at, evaluate
 from event_system.promql.ports import Series
 from event_system.timeseries.options import HOUR_MS
-from tests.support.series import ALL, BASE_MS, StoreClock, labels, opened, put
+from tests.support.series import ALL, BASE_MS, StoreClock, contents, labels, opened, put
 
 A = labels("a")
 
@@ -47,6 +47,26 @@ def test_more_samples_than_wanted_are_refused_wherever_they_are(tmp_path: Path) 
     assert len(store.select([ALL], 0, 2**62, 100).times) == 100
     with pytest.raises(TooManySamplesError, match="over 99 samples"):
         store.select([ALL], 0, 2**62, 99)
+    store.close()
+
+
+def test_what_a_query_unpacked_is_at_hand_for_the_next(tmp_path: Path) -> None:
+    clock = StoreClock()
+    store = opened(tmp_path, clock)
+    put(store, [(A, BASE_MS + n, float(n)) for n in range(50)])
+    clock.pass_ms(3 * HOUR_MS)
+    put(store, [(A, clock.ms, 1.0)])
+    store.maintain()
+    before = contents(store)
+    (block,) = tmp_path.glob("*.block")
+    block.write_bytes(bytes(block.stat().st_size))
+
+    assert contents(store) == before
+    assert contents(store, BASE_MS + 10, BASE_MS + 20) == {
+        A: {at: value for at, value in before[A].items() if BASE_MS + 10 <= at <= BASE_MS + 20}
+    }
+    assert store.damage == []
+    assert store.check() != []
     store.close()
 
 
