@@ -42,6 +42,12 @@ demo: $(RUN) ## a small game server plays against the node of `make serve`
 test: $(DEV) $(RUM) ## all tests (ARGS="-k words …")
 	@$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8 --dist=worksteal $(ARGS)
 
+.PHONY: drills
+drills: $(DEV) ## the failure drills at full length: 200 rounds of kill -9 each, a million names
+	@KILL_ROUNDS=200 NAMES=1000000 $(BIN)/python -m pytest tests/acceptance/test_kill.py \
+		tests/acceptance/test_kill_steps.py tests/acceptance/test_replay_kill.py \
+		tests/acceptance/test_server_kill.py tests/acceptance/test_many_names.py $(ARGS)
+
 .PHONY: lint
 lint: $(DEV) ## format, lint, types and import rules
 	@$(BIN)/ruff format --check .

@@ -1,7 +1,11 @@
-"""`kill -9` at random moments under load: nothing acknowledged is lost, nothing is doubled."""
+"""`kill -9` at random moments under load: nothing acknowledged is lost, nothing is doubled.
+
+`KILL_ROUNDS` and `KILL_SEED` choose how many rounds, and which.
+"""
 
 from __future__ import annotations
 
+import os
 import random
 from collections import Counter
 from pathlib import Path
@@ -14,18 +18,19 @@ from tests.support.clients import Clients
 from tests.support.process import NodeProcess
 from tests.support.waiting import wait_until
 
-ROUNDS = 20
+ROUNDS = int(os.environ.get("KILL_ROUNDS", "20"))
+SEED = int(os.environ.get("KILL_SEED", "5"))
 LISTENERS = Path(__file__).parent / "listeners" / "recording.py"
 
 
 def test_nothing_acknowledged_is_lost_or_doubled_by_kill_9(tmp_path: Path) -> None:
-    clients = Clients()
+    clients, chosen = Clients(), random.Random(SEED)
     with NodeProcess(tmp_path, listeners=[LISTENERS]) as node:
         for round_ in range(ROUNDS):
             if round_:
                 node.start()
             threads = clients.load(node.url)
-            goal = len(clients.acknowledged) + random.randrange(1, 400)
+            goal = len(clients.acknowledged) + chosen.randrange(1, 400)
             wait_until(lambda goal=goal: len(clients.acknowledged) > goal)  # type: ignore[misc]
             node.kill()
             for thread in threads:

@@ -1,7 +1,11 @@
-"""Nodes and servers that are killed under load: nothing acknowledged is lost or doubled."""
+"""Nodes and servers that are killed under load: nothing acknowledged is lost or doubled.
+
+`KILL_ROUNDS` and `KILL_SEED` choose how many rounds, and which.
+"""
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 from collections import Counter
@@ -21,7 +25,8 @@ from tests.support.servers import PrivateServer, private_server
 from tests.support.sql import ENGINES, connecting, fresh_database
 from tests.support.waiting import wait_until
 
-ROUNDS = 5
+ROUNDS = int(os.environ.get("KILL_ROUNDS", "5"))
+SEED = int(os.environ.get("KILL_SEED", "5"))
 LISTENERS = Path(__file__).parent / "listeners" / "recording.py"
 
 
@@ -42,13 +47,13 @@ def server(request: pytest.FixtureRequest) -> Iterator[PrivateServer]:
 
 
 def test_a_node_killed_under_load_loses_and_doubles_nothing(dsn: Dsn, tmp_path: Path) -> None:
-    clients = Clients()
+    clients, chosen = Clients(), random.Random(SEED)
     with NodeProcess(tmp_path, config(dsn), [LISTENERS]) as node:
         for round_ in range(ROUNDS):
             if round_:
                 node.start()
             threads = clients.load(node.url)
-            goal = len(clients.acknowledged) + random.randrange(1, 400)
+            goal = len(clients.acknowledged) + chosen.randrange(1, 400)
             wait_until(lambda goal=goal: len(clients.acknowledged) > goal)  # type: ignore[misc]
             node.kill()
             for thread in threads:
