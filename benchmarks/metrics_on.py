@@ -41,7 +41,9 @@ def _round(run: Run, number: int) -> dict[str, list[Cost]]:
     costs: dict[str, list[Cost]] = {name: [] for name in names}
     with scratch() as directory, ExitStack() as stack:
         nodes = {
-            name: stack.enter_context(node(directory / name, config=CONFIGS[name]))
+            name: stack.enter_context(
+                node(directory / name, config=CONFIGS[name], settled=name == "on")
+            )
             for name in names
         }
         for each in nodes.values():
