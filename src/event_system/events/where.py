@@ -41,6 +41,14 @@ class DataTest(msgspec.Struct, frozen=True):
     operator: str
     value: Scalar = None
 
+    @property
+    def texts(self) -> list[str]:
+        """Texts that are in all data of which it is true, unless the data has a backslash."""
+        names = [step for step in self.path if isinstance(step, str)]
+        if self.operator == "=" and isinstance(self.value, str):
+            names.append(self.value)
+        return names
+
     def holds(self, event: Event) -> bool:
         """Whether it is true of the event; never raises."""
         if event.raw is None or not is_json(event.media_type):

@@ -6,8 +6,10 @@ hit is compared with the stored strings as well.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,6 +18,7 @@ from event_system.eventlog.sql.reader import SIZE, Reader, bounded
 from event_system.eventlog.wanted import Wanted
 from event_system.events.event import Event
 from event_system.kernel.lanes import id_key, source_key, subject_key, type_key
+from event_system.sql.metadata import Bytes
 from event_system.sql.tables.log import EVENTS, TYPES
 
 MAX_TYPES = 256
@@ -26,6 +29,9 @@ _READ_AT_ONCE = 250
 _FIRST_WINDOW = 2_000
 _GROWTH = 4
 _WINDOW_SECONDS = 0.1
+
+# Servers compare bytes as they do texts; SQLAlchemy has the operator for texts only.
+_LIKE: Final = partial(sa.type_coerce(EVENTS.c.data, sa.Text).like, escape="!")
 
 Terms = list[sa.ColumnElement[bool]]
 
@@ -125,7 +131,7 @@ class Search:
         return known
 
     async def _terms(self) -> Terms:
-        """SQL that is true of what is wanted; types are still to be verified."""
+        """SQL that is true of what is wanted; types and data are still to be verified."""
         wanted = self._wanted
         terms: Terms = []
         keys: list[tuple[str, str | None, Callable[[str], int]]] = [
@@ -140,6 +146,7 @@ class Search:
             terms.append(EVENTS.c.type_key == type_key(wanted.exact_type))
         elif wanted.choices and (types := await self._fitting_types()) is not None:
             terms.append(EVENTS.c.type_key.in_(types))
+        terms += [_may_have(text) for test in wanted.where for text in test.texts]
         return terms
 
     async def _fitting_types(self) -> list[int] | None:
@@ -147,6 +154,12 @@ class Search:
         found = await self._connection.execute(sa.select(TYPES.c.type, TYPES.c.type_key))
         keys = [int(key) for type_, key in found if self._fits(type_)]
         return keys if len(keys) <= MAX_TYPES else None
+
+
+def _may_have(text: str) -> sa.ColumnElement[bool]:
+    """Whether data has a text among its bytes, or a backslash, which may stand for any."""
+    plain = re.sub(rb"([!%_])", rb"!\1", text.encode(errors="surrogatepass"))
+    return sa.or_(*(_LIKE(sa.literal(b"%" + each + b"%", Bytes)) for each in (plain, b"\\")))
 
 
 async def first_received(connection: AsyncConnection, us: int, head: int) -> int:
