@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -165,6 +167,31 @@ async def test_saves_make_the_write_ahead_log_no_larger(tmp_path: Path) -> None:
         await records.save({"a": {str(number): b"x" * 10_000}})
     assert log.stat().st_size == before
     await records.close()
+
+
+_LITTLE_ROOM = """
+import asyncio, resource, sys
+from pathlib import Path
+from event_system.database.sqlite.records import SqliteRecords
+
+async def main(directory):
+    records = SqliteRecords(directory)
+    await records.save({"a": {"x": b"1"}})
+    print((directory / "alerting.db-wal").stat().st_size, await records.load("a"))
+    await records.close()
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+asyncio.run(main(Path(sys.argv[1])))
+"""
+
+
+def test_where_there_is_little_room_it_is_left_to_others(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _LITTLE_ROOM, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    size, _, found = done.stdout.partition(" ")
+    assert int(size) < 100_000
+    assert found == "{'x': b'1'}\n"
 
 
 async def test_a_save_that_failed_has_changed_nothing(tmp_path: Path) -> None:

@@ -108,10 +108,11 @@ def _extend(log: Path, size: int) -> None:
     """Fill a write-ahead log with zeros, which SQLite takes for no frames, to a size.
 
     A commit that makes the file no larger is on the disk in two thirds of the time. Where there is
-    no room for it, commits are slower, or fail by themselves.
+    no room for all of it the file stays as it was: others need what is left.
     """
-    with suppress(OSError), log.open("r+b") as file:
-        missing = size - file.seek(0, os.SEEK_END)
-        file.write(bytes(max(0, missing)))
-        file.flush()
+    with suppress(OSError), log.open("r+b", buffering=0) as file:
+        before = file.seek(0, os.SEEK_END)
+        zeros = bytes(max(0, size - before))
+        if file.write(zeros) < len(zeros):
+            file.truncate(before)
         os.fsync(file.fileno())
