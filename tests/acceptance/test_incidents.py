@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -85,6 +87,34 @@ def ready(node: NodeProcess) -> None:
     wait_until(lambda: httpx.get(f"{node.url}/api/incidents", timeout=60).status_code == 200)
 
 
+def test_what_an_incident_links_to_can_be_asked(tmp_path: Path, requests: Requests) -> None:
+    with node_in(tmp_path, requests) as node:
+        ready(node)
+        reached_at = f"http://{socket.gethostname()}:{urlsplit(node.url).port}"
+        alert = {
+            "labels": {"alertname": "Down", "level": "P0"},
+            "endsAt": FAR,
+            "generatorURL": f"{reached_at}/graph?g0.expr=up&g0.tab=1",
+        }
+        assert httpx.post(f"{node.url}/api/v2/alerts", json=[alert], timeout=60).is_success
+        wait_until(lambda: [each["state"] for each in incidents(node)] == ["notified"])
+        _event_types(node, awaited="incident.notified")
+        (found,) = incidents(node)
+        links = httpx.get(f"{node.url}/api/incidents/{found['id']}", timeout=60).json()["links"]
+        answers = {
+            link["title"]: httpx.get(link["url"].replace(reached_at, node.url), timeout=60).json()
+            for link in links
+            if "/api/" in link["url"]
+        }
+
+    assert answers["metrics of Down"]["status"] == "success"
+    own = [event["type"] for event in answers["its own events"]["events"]]
+    assert own == ["incident.triggered", "incident.classified", "incident.notified"]
+    around = [event["type"] for event in answers["events around it"]["events"]]
+    assert "alert.firing" in around
+    assert set(own) <= set(around)
+
+
 def test_alerts_become_an_incident_that_outlives_kills_and_pages_once(
     tmp_path: Path, requests: Requests
 ) -> None:
@@ -131,13 +161,13 @@ def test_alerts_become_an_incident_that_outlives_kills_and_pages_once(
     }
 
 
-def _event_types(node: NodeProcess) -> Counter[str]:
+def _event_types(node: NodeProcess, awaited: str = "incident.recovered") -> Counter[str]:
     def found() -> Counter[str]:
         url = f"{node.url}/api/events?type=incident.*&limit=100"
         answer = httpx.get(url, timeout=60)
         return Counter(event["type"] for event in answer.json()["events"])
 
-    wait_until(lambda: found()["incident.recovered"])
+    wait_until(lambda: found()[awaited])
     return found()
 
 

@@ -104,6 +104,9 @@ def show(
     entries = ((each["at"], each["who"], each[sentence]) for each in found["timeline"])
     out.print()
     out.print(table(("WHEN", "WHO", "WHAT"), entries))
+    out.print()
+    for each in found["links"]:  # one line each, however long: they are there to be copied
+        out.print(plain(f"{each['title']}: {each['url']}"), soft_wrap=True)
 
 
 def _act(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import msgspec
@@ -9,7 +10,7 @@ from msgspec import Meta, Struct
 
 from event_system.incidents.actions import Request, Verb
 from event_system.incidents.book import Case
-from event_system.incidents.incident import Entry, Incident, Member, State
+from event_system.incidents.incident import Entry, Incident, Link, Member, State
 from event_system.incidents.levels import Level
 from event_system.incidents.pages import PageRow, PageState
 from event_system.incidents.postmortem import ActionItem, ItemState, Postmortem, Standing
@@ -117,8 +118,10 @@ class IncidentDetail(IncidentSummary):
     firing: int
     timeline: list[TimelineEntry]
     pages: list[IncidentPage]
-    links: list[IncidentLink]
-    events: list[str]
+    links: Annotated[
+        list[IncidentLink],
+        Meta(description="Runbooks, dashboards, the metrics and the events around it."),
+    ]
     escalation: IncidentEscalation | None
 
 
@@ -261,7 +264,7 @@ def _summary(incident: Incident) -> dict[str, Any]:
     }
 
 
-def detail(case: Case) -> IncidentDetail:
+def detail(case: Case, links: Iterable[Link]) -> IncidentDetail:
     incident, escalation = case.incident, case.incident.escalation
     position = None
     if escalation is not None:
@@ -278,8 +281,7 @@ def detail(case: Case) -> IncidentDetail:
         firing=case.firing,
         timeline=[_entry(each) for each in case.timeline],
         pages=[_page(each) for each in case.pages.values()],
-        links=[IncidentLink(each.title, each.url) for each in incident.links],
-        events=list(incident.events),
+        links=[IncidentLink(each.title, each.url) for each in links],
         escalation=position,
     )
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from event_system.incidents.book import Case
-from event_system.incidents.incident import Entry, Incident
+from event_system.incidents.incident import Entry, Incident, Link
 from event_system.incidents.wording import Language, because, sentence
 from event_system.kernel.clock import rfc3339
 
@@ -25,6 +25,7 @@ _HEADINGS: Final[Mapping[Language, Mapping[str, str]]] = {
         "impact_hint": "Who noticed what, for how long, and how many?",
         "alerts": "Alerts",
         "alerts_head": "| alert | began | ended | value | why it belongs here |",
+        "links": "To look at",
         "timeline": "Timeline",
         "timeline_head": "| time (UTC) | who | what |",
         "cause": "Root cause",
@@ -48,6 +49,7 @@ _HEADINGS: Final[Mapping[Language, Mapping[str, str]]] = {
         "impact_hint": "谁受到了什么影响，持续多久，涉及多少人？",
         "alerts": "告警",
         "alerts_head": "| 告警 | 开始 | 结束 | 值 | 归入原因 |",
+        "links": "参考链接",
         "timeline": "时间线",
         "timeline_head": "| 时间（UTC） | 谁 | 事项 |",
         "cause": "根本原因",
@@ -61,12 +63,14 @@ _HEADINGS: Final[Mapping[Language, Mapping[str, str]]] = {
 }
 
 
-def draft(case: Case, language: Language) -> str:
+def draft(case: Case, language: Language, links: Iterable[Link]) -> str:
     """A document in Markdown."""
-    return "\n".join(_lines(case, _HEADINGS[language], language)) + "\n"
+    return "\n".join(_lines(case, _HEADINGS[language], language, links)) + "\n"
 
 
-def _lines(case: Case, words: Mapping[str, str], language: Language) -> Iterator[str]:
+def _lines(
+    case: Case, words: Mapping[str, str], language: Language, links: Iterable[Link]
+) -> Iterator[str]:
     incident = case.incident
     yield f"# {incident.id}: {_plain(incident.title)}"
     yield from ("", f"## {words['summary']}", "")
@@ -83,6 +87,8 @@ def _lines(case: Case, words: Mapping[str, str], language: Language) -> Iterator
         why = because(each.reason, language)
         cells = (each.name, rfc3339(each.starts_us), ended, each.value, why)
         yield f"| {' | '.join(map(_plain, cells))} |"
+    yield from ("", f"## {words['links']}", "")
+    yield from (f"- {_plain(link.title)}: <{link.url}>" for link in links if _is_plain(link.url))
     yield from ("", f"## {words['timeline']}", "", words["timeline_head"], "| --- | --- | --- |")
     yield from (_row(entry, language) for entry in case.timeline[:MAX_LINES])
     yield from ("", f"## {words['cause']}", "", words["cause_hint"], "")
@@ -122,3 +128,8 @@ def _plain(text: str) -> str:
     """One line of a table: no cell ends early, and nothing is taken for HTML."""
     line = " ".join(text.split())
     return line.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+
+
+def _is_plain(url: str) -> bool:
+    """Whether it can stand between angle brackets; what an alert brings may be anything."""
+    return url.isprintable() and not any(mark in url for mark in "<> ")

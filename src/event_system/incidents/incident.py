@@ -155,7 +155,6 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An operator has merged or split it: it is not merged by itself any more."""
     reopened: int = 0
     flaps: int = 0
-    events: tuple[str, ...] = ()
     links: tuple[Link, ...] = ()
     postmortem: str = ""
     merged_into: str = ""

@@ -13,12 +13,13 @@ import msgspec
 
 from event_system.events.outbox import Outbox
 from event_system.incidents.actions import Actions, Request, Verb
+from event_system.incidents.around import around
 from event_system.incidents.book import KINDS, Book, Case
 from event_system.incidents.calls import Calls
 from event_system.incidents.correlation import Rules
 from event_system.incidents.delivery import Delivery
 from event_system.incidents.escalation import Plan
-from event_system.incidents.incident import SYSTEM, Incident
+from event_system.incidents.incident import SYSTEM, Incident, Link
 from event_system.incidents.intake import Intake, Limits, Signal
 from event_system.incidents.links import KEY_BYTES, LIFETIME_US, Grant, Links
 from event_system.incidents.links import SNOOZE_SECONDS as LINK_SNOOZE
@@ -227,7 +228,8 @@ class IncidentManager:
 
     async def start_postmortem(self, incident: str, who: str, language: Language) -> Postmortem:
         """Begin one. Raises as `Postmortems.start`, and `StorageError`."""
-        made = self.postmortems.start(incident, who, language, self._clock.now_us())
+        links = self.references(self.get(incident))
+        made = self.postmortems.start(incident, who, language, links, self._clock.now_us())
         await self._store()
         return made
 
@@ -240,6 +242,11 @@ class IncidentManager:
     def get(self, incident: str) -> Case:
         """Closed ones too. Raises `IncidentNotFoundError`."""
         return self.book.get(incident)
+
+    def references(self, case: Case) -> list[Link]:
+        """What there is to look at: runbooks and dashboards, the metrics and events around it."""
+        shown = around(case, self.options.external_url, self._clock.now_us())
+        return [*case.incident.links, *shown]
 
     def cases(self) -> Iterator[Case]:
         """All that are kept by now, the newest first; closed ones are decoded one by one.

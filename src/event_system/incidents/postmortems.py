@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Final
 
 import msgspec
 
 from event_system.incidents.book import Book
 from event_system.incidents.drafting import draft
-from event_system.incidents.incident import Entry
+from event_system.incidents.incident import Entry, Link
 from event_system.incidents.ports import Page, Pager, Told
 from event_system.incidents.postmortem import (
     MAX_MARKDOWN,
@@ -51,8 +51,10 @@ class Postmortems:
             raise PostmortemNotFoundError(f"{incident[:80]!r} has no postmortem", where="id")
         return found
 
-    def start(self, incident: str, who: str, language: Language, now_us: int) -> Postmortem:
-        """Begin one, prefilled from the timeline.
+    def start(
+        self, incident: str, who: str, language: Language, links: Iterable[Link], now_us: int
+    ) -> Postmortem:
+        """Begin one, prefilled from the timeline, with `links` to look at.
 
         Raises `IncidentNotFoundError`, and `IncidentTransitionError` where the incident is not
         over or has a postmortem.
@@ -68,7 +70,7 @@ class Postmortems:
             incident=incident,
             title=case.incident.title,
             author=who,
-            markdown=draft(case, language),
+            markdown=draft(case, language, links),
             created_us=now_us,
             updated_us=now_us,
         )

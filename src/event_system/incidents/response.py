@@ -208,5 +208,4 @@ def _with(home: Incident, gone: Incident) -> Incident:
         quiet_us=0 if not (home.quiet_us and gone.quiet_us) else home.quiet_us,
         flaps=home.flaps + gone.flaps,
         links=tuple(dict.fromkeys((*home.links, *gone.links)))[:10],
-        events=tuple(dict.fromkeys((*home.events, *gone.events)))[:100],
     )

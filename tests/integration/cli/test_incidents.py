@@ -108,3 +108,5 @@ async def test_an_incident_is_shown_with_the_value_of_its_alert_in_both_language
     assert row.split()[1:4] == ["2026-11-18T12:00:00.000Z", "fires", "42"]
     assert "it opened the incident" in row
     assert "告警 Down 触发，当时的值：42" in chinese
+    own = f"http://node.example/api/events?subject={case.incident.id}&order=oldest"
+    assert f"its own events: {own}" in english.splitlines()

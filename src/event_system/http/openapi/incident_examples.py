@@ -57,8 +57,13 @@ INCIDENT: Final[dict[str, Any]] = {
         }
     ],
     "pages": [],
-    "links": [{"title": "runbook", "url": "docs/runbooks/HTTPErrorRateHigh.md"}],
-    "events": [],
+    "links": [
+        {"title": "runbook", "url": "docs/runbooks/HTTPErrorRateHigh.md"},
+        {
+            "title": "its own events",
+            "url": "http://127.0.0.1:8080/api/events?subject=INC-20261121-0001&order=oldest",
+        },
+    ],
     "escalation": {
         "level": "P1",
         "step": 2,

@@ -82,7 +82,7 @@ def expected_version(request: AnyRequest) -> int | None:
 
 def _reply(manager: IncidentManager, incident: str) -> Response[bytes]:
     case = manager.get(incident)
-    reply = json_reply(detail(case))
+    reply = json_reply(detail(case, manager.references(case)))
     reply.headers |= {"etag": f'"{case.incident.version}"'}
     return reply
 
