@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-import numpy as np
-
 from event_system.alerting.labels import Labels
 
 _OFFSET: Final = 14695981039346656037
@@ -50,6 +48,8 @@ def _hashed(text: bytes) -> str:
 
 def _hashed_together(texts: Sequence[bytes]) -> list[str]:
     """All end in the last column; zeros before a text leave a hash as it is, which is zero."""
+    import numpy as np  # loads after the node listens
+
     width, count = max(map(len, texts)), len(texts)
     rows = b"".join([text.rjust(width, b"\0") for text in texts])
     columns = np.frombuffer(rows, np.uint8).reshape(count, width).T.astype(np.uint64)

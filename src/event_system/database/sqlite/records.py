@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -26,6 +27,8 @@ LOST_ALERTING: Final = (
 )
 ROOM_BYTES: Final = 4_200_000
 """Of the write-ahead log: what SQLite lets it grow to before it begins anew, 1,000 pages."""
+PLENTY: Final = 20
+"""A disk has room where it has so many times as much."""
 _DDL: Final = "CREATE TABLE IF NOT EXISTS records (kind TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL)"
 """Without an index: keys are random, and would dirty a page each. Rows are known by their ids."""
 _PUT: Final = (
@@ -108,8 +111,10 @@ def _extend(log: Path, size: int) -> None:
     """Fill a write-ahead log with zeros, which SQLite takes for no frames, to a size.
 
     A commit that makes the file no larger is on the disk in two thirds of the time. Where there is
-    no room for all of it the file stays as it was: others need what is left.
+    little room the file stays as it was: others need what is left.
     """
+    if shutil.disk_usage(log.parent).free < PLENTY * size:
+        return
     with suppress(OSError), log.open("r+b", buffering=0) as file:
         before = file.seek(0, os.SEEK_END)
         zeros = bytes(max(0, size - before))
