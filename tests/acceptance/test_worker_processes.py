@@ -178,6 +178,7 @@ def test_a_thread_over_its_timeout_ends_with_its_process_and_another_takes_over(
     node: NodeProcess,
 ) -> None:
     """What is to be called there meanwhile waits, which takes none of its time."""
+    wait_until(lambda: node.metrics()["worker_processes_running"] == 2)
     (node.directory / "slow").touch()
     send(node, "hang", "hang-1")
     assert letter(node, "hangs", "hang-1")["error"].startswith("TimeoutError")
